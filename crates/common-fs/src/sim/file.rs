@@ -1,0 +1,110 @@
+use std::path::{Path, PathBuf};
+
+use super::{
+    SimFs,
+    state::{DataChange, NodeId, State},
+};
+use crate::{File, FsError, Op, Stat, observe::Errno};
+
+pub(super) struct SimFile {
+    fs: SimFs,
+    id: NodeId,
+    handle: u64,
+    path: PathBuf,
+}
+
+impl SimFile {
+    pub(super) fn open(fs: &SimFs, id: NodeId, path: PathBuf) -> Self {
+        let handle = fs.with(|state| {
+            *state.open.entry(id).or_default() += 1;
+            state.next_handle += 1;
+            state.next_handle
+        });
+        Self { fs: fs.clone(), id, handle, path }
+    }
+
+    fn act<T>(
+        &self,
+        op: Op,
+        act: impl FnOnce(&mut State) -> Result<T, Errno>,
+    ) -> Result<T, FsError> {
+        self.fs.with(act).map_err(|errno| FsError::new(op, &self.path, errno))
+    }
+}
+
+impl File for SimFile {
+    fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn stat(&self) -> Result<Stat, FsError> {
+        self.act(Op::Stat, |state| state.stat(self.id).ok_or(Errno::NOENT))
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize, FsError> {
+        self.act(Op::Read, |state| {
+            let content = &state.file(self.id)?.live;
+            let start = usize::try_from(offset).unwrap_or(usize::MAX);
+            let available = content.get(start..).unwrap_or_default();
+            let count = available.len().min(buffer.len());
+            if let (Some(to), Some(from)) = (buffer.get_mut(..count), available.get(..count)) {
+                to.copy_from_slice(from);
+            }
+            Ok(count)
+        })
+    }
+
+    fn write(&self, bytes: &[u8]) -> Result<usize, FsError> {
+        self.act(Op::Write, |state| {
+            let at = state.file(self.id)?.live.len();
+            state.change_data(self.id, DataChange::Write { at, bytes: bytes.to_vec() })?;
+            Ok(bytes.len())
+        })
+    }
+
+    fn set_len(&self, len_bytes: u64) -> Result<(), FsError> {
+        let len = usize::try_from(len_bytes).unwrap_or(usize::MAX);
+        self.act(Op::SetLen, |state| state.change_data(self.id, DataChange::SetLen(len)))
+    }
+
+    fn set_mode(&self, mode: u32) -> Result<(), FsError> {
+        self.act(Op::SetMode, |state| {
+            state.change_meta(self.id, |node| node.mode = mode);
+            Ok(())
+        })
+    }
+
+    fn set_owner(&self, uid: u32, gid: u32) -> Result<(), FsError> {
+        self.act(Op::SetOwner, |state| {
+            state.change_meta(self.id, |node| (node.uid, node.gid) = (uid, gid));
+            Ok(())
+        })
+    }
+
+    fn sync(&self) -> Result<(), FsError> {
+        self.act(Op::Sync, |state| state.sync_file(self.id))
+    }
+
+    fn try_lock(&self) -> Result<bool, FsError> {
+        self.act(Op::Lock, |state| {
+            Ok(*state.locks.entry(self.id).or_insert(self.handle) == self.handle)
+        })
+    }
+}
+
+impl Drop for SimFile {
+    fn drop(&mut self) {
+        self.fs.with(|state| {
+            if state.locks.get(&self.id) == Some(&self.handle) {
+                state.locks.remove(&self.id);
+            }
+            match state.open.get_mut(&self.id) {
+                Some(count) if 1 < *count => *count -= 1,
+                _ => {
+                    state.open.remove(&self.id);
+                    state.free_if_unused(self.id);
+                }
+            }
+        });
+    }
+}

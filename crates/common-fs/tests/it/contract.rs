@@ -1,0 +1,292 @@
+//! What `Fs`, `Dir` and `File` promise, demanded of the real and of the simulated ones alike.
+
+use std::{
+    ffi::{OsStr, OsString},
+    io,
+    os::unix::ffi::{OsStrExt as _, OsStringExt as _},
+    path::Path,
+};
+
+use common_fs::{
+    Access, DirEntry, File, FileKind, FsError, Overwrite, Refusal, create_dir_all, write_all,
+};
+
+use crate::world::on_both;
+
+/// `expect_err` needs a `Debug` success, which handles are not.
+fn failure<T>(result: Result<T, FsError>) -> FsError {
+    match result {
+        Ok(_) => panic!("succeeded"),
+        Err(error) => error,
+    }
+}
+
+fn read_all(file: &dyn File) -> Vec<u8> {
+    let mut content = vec![0; 1 << 16];
+    let mut filled = 0;
+    loop {
+        match file.read_at(&mut content[filled..], filled as u64).unwrap() {
+            0 => break,
+            read => filled += read,
+        }
+    }
+    content.truncate(filled);
+    content
+}
+
+#[test]
+fn a_listing_has_every_name_and_kind() {
+    on_both(|world| {
+        let odd = OsString::from_vec(b"\xff\xfe\n.jsonl".to_vec());
+        world.put("file", b"x");
+        world.make_dir("dir");
+        world.symlink("link", Path::new("nowhere"));
+        world.fifo("fifo");
+        world.dir().open(&odd, Access::CreateNew { mode: 0o600 }).unwrap();
+        let mut entries = world.dir().list().unwrap();
+        entries.sort();
+        let expected = [
+            ("dir".into(), FileKind::Dir),
+            ("fifo".into(), FileKind::Fifo),
+            ("file".into(), FileKind::File),
+            ("link".into(), FileKind::Symlink),
+            (odd, FileKind::File),
+        ];
+        assert_eq!(entries, expected.map(|(name, kind)| DirEntry { name, kind }));
+    });
+}
+
+#[test]
+fn names_that_are_not_single_are_refused_by_every_method() {
+    on_both(|world| {
+        world.put("file", b"x");
+        let dir = world.dir();
+        let file = OsStr::new("file");
+        let long = OsStr::from_bytes(b"a\0b");
+        for bad in [OsStr::new(""), OsStr::new("."), OsStr::new(".."), OsStr::new("a/b"), long] {
+            let errors = [
+                failure(dir.stat(bad)),
+                failure(dir.open(bad, Access::Read)),
+                failure(dir.open(bad, Access::CreateNew { mode: 0o600 })),
+                failure(dir.open_dir(bad)),
+                failure(dir.create_dir(bad)),
+                failure(dir.rename(bad, file, Overwrite::Allow)),
+                failure(dir.rename(file, bad, Overwrite::Allow)),
+                failure(dir.link(bad, file)),
+                failure(dir.link(file, bad)),
+                failure(dir.remove(bad)),
+                failure(dir.read_link(bad)),
+            ];
+            for error in errors {
+                assert_eq!(error.refusal(), Some(&Refusal::BadName), "{error}");
+            }
+        }
+        assert_eq!(world.content("file").as_deref(), Some(&b"x"[..]));
+    });
+}
+
+#[test]
+fn only_regular_files_open_and_nothing_blocks() {
+    on_both(|world| {
+        world.put("file", b"x");
+        world.make_dir("dir");
+        world.fifo("fifo");
+        world.symlink("link", Path::new("file"));
+        let dir = world.dir();
+        for access in [Access::Read, Access::Append] {
+            assert!(dir.open("file".as_ref(), access).is_ok());
+            assert!(failure(dir.open("link".as_ref(), access)).is_link());
+            assert!(failure(dir.open("none".as_ref(), access)).is_not_found());
+            let error = failure(dir.open("fifo".as_ref(), access));
+            assert_eq!(error.refusal(), Some(&Refusal::NotAFile(FileKind::Fifo)), "{error}");
+        }
+        let error = failure(dir.open("dir".as_ref(), Access::Read));
+        assert_eq!(error.refusal(), Some(&Refusal::NotAFile(FileKind::Dir)));
+    });
+}
+
+#[test]
+fn errors_name_the_operation_and_the_path() {
+    on_both(|world| {
+        let error = failure(world.dir().open("none".as_ref(), Access::Read));
+        assert_eq!(error.path, world.path("none"));
+        assert_eq!(error.to_string(), format!("cannot open `{}`", world.path("none").display()));
+        assert!(std::error::Error::source(&error).is_some());
+    });
+}
+
+#[test]
+fn a_new_file_is_new() {
+    on_both(|world| {
+        world.put("taken", b"old");
+        world.symlink("link", Path::new("victim"));
+        let dir = world.dir();
+        for name in ["taken", "link"] {
+            let error = failure(dir.open(name.as_ref(), Access::CreateNew { mode: 0o600 }));
+            assert!(error.is_already_exists(), "{error}");
+        }
+        assert_eq!(world.content("taken").as_deref(), Some(&b"old"[..]));
+        assert_eq!(world.content("victim"), None);
+        drop(dir.open("fresh".as_ref(), Access::CreateNew { mode: 0o600 }).unwrap());
+        assert_eq!(world.mode("fresh"), 0o600);
+        let error = failure(dir.open("link".as_ref(), Access::OpenOrCreate { mode: 0o600 }));
+        assert!(error.is_link(), "{error}");
+    });
+}
+
+#[test]
+fn reads_are_positional_and_writes_append() {
+    on_both(|world| {
+        world.put("log", b"one ");
+        let dir = world.dir();
+        let log = dir.open("log".as_ref(), Access::Append).unwrap();
+        write_all(log.as_ref(), b"two ").unwrap();
+        let other = dir.open("log".as_ref(), Access::Append).unwrap();
+        write_all(other.as_ref(), b"three ").unwrap();
+        write_all(log.as_ref(), b"four").unwrap();
+        assert_eq!(read_all(log.as_ref()), b"one two three four");
+        assert_eq!(log.stat().unwrap().size_bytes, 18);
+        let mut part = [0; 3];
+        assert_eq!(log.read_at(&mut part, 4).unwrap(), 3);
+        assert_eq!(&part, b"two");
+        assert_eq!(log.read_at(&mut part, 17).unwrap(), 1);
+        assert_eq!(log.read_at(&mut part, 18).unwrap(), 0);
+        assert_eq!(log.read_at(&mut part, 1 << 40).unwrap(), 0);
+        log.set_len(3).unwrap();
+        write_all(log.as_ref(), b"!").unwrap();
+        log.sync().unwrap();
+        assert_eq!(read_all(log.as_ref()), b"one!");
+    });
+}
+
+#[test]
+fn a_handle_outlives_the_name() {
+    on_both(|world| {
+        world.put("file", b"content");
+        let dir = world.dir();
+        let file = dir.open("file".as_ref(), Access::Read).unwrap();
+        let id = file.stat().unwrap().id;
+        dir.remove("file".as_ref()).unwrap();
+        assert_eq!(file.stat().unwrap().links, 0);
+        assert_eq!(read_all(file.as_ref()), b"content");
+        world.put("file", b"another");
+        assert_ne!(dir.stat("file".as_ref()).unwrap().id, id, "the number is still in use");
+    });
+}
+
+#[test]
+fn changes_show_in_the_times() {
+    on_both(|world| {
+        world.put("file", b"1");
+        let dir = world.dir();
+        let first = dir.stat("file".as_ref()).unwrap();
+        let file = dir.open("file".as_ref(), Access::Append).unwrap();
+        write_all(file.as_ref(), b"2").unwrap();
+        let second = dir.stat("file".as_ref()).unwrap();
+        assert_eq!(first.id, second.id);
+        assert!(first.modified <= second.modified && first.changed <= second.changed);
+        file.set_mode(0o640).unwrap();
+        let third = dir.stat("file".as_ref()).unwrap();
+        assert_eq!((third.mode, third.modified), (0o640, second.modified));
+        assert!(second.changed <= third.changed);
+    });
+}
+
+#[test]
+fn renames_overwrite_only_where_allowed() {
+    on_both(|world| {
+        world.put("a", b"a");
+        world.put("b", b"b");
+        let dir = world.dir();
+        let rename =
+            |from: &str, to: &str, overwrite| dir.rename(from.as_ref(), to.as_ref(), overwrite);
+        let error = failure(rename("a", "b", Overwrite::Refuse));
+        assert!(error.is_already_exists(), "{error}");
+        assert_eq!(world.content("b").as_deref(), Some(&b"b"[..]));
+        rename("a", "b", Overwrite::Allow).unwrap();
+        rename("b", "c", Overwrite::Refuse).unwrap();
+        assert_eq!(world.content("c").as_deref(), Some(&b"a"[..]));
+        assert_eq!((world.content("a"), world.content("b")), (None, None));
+        assert!(failure(rename("none", "d", Overwrite::Allow)).is_not_found());
+    });
+}
+
+#[test]
+fn a_link_is_a_second_name() {
+    on_both(|world| {
+        world.put("a", b"content");
+        let dir = world.dir();
+        dir.link("a".as_ref(), "b".as_ref()).unwrap();
+        assert!(failure(dir.link("a".as_ref(), "b".as_ref())).is_already_exists());
+        let (a, b) = (dir.stat("a".as_ref()).unwrap(), dir.stat("b".as_ref()).unwrap());
+        assert_eq!((a.id, a.links), (b.id, 2));
+        dir.remove("a".as_ref()).unwrap();
+        assert_eq!(world.content("b").as_deref(), Some(&b"content"[..]));
+    });
+}
+
+#[test]
+fn directories_are_opened_one_step_at_a_time() {
+    on_both(|world| {
+        world.make_dir("sub");
+        world.symlink("link", Path::new("sub"));
+        world.put("file", b"x");
+        let dir = world.dir();
+        let sub = dir.open_dir("sub".as_ref()).unwrap();
+        assert_eq!(sub.path(), world.path("sub"));
+        assert!(dir.open_dir("link".as_ref()).is_err(), "a link was followed");
+        assert!(failure(dir.open_dir("file".as_ref())).is_not_found());
+        assert!(failure(dir.open_dir("none".as_ref())).is_not_found());
+        assert!(failure(dir.create_dir("sub".as_ref())).is_already_exists());
+        assert_eq!(dir.read_link("link".as_ref()).unwrap(), Path::new("sub"));
+        assert_eq!(failure(dir.remove("sub".as_ref())).kind(), io::ErrorKind::IsADirectory);
+    });
+}
+
+#[test]
+fn the_root_may_be_a_link_and_is_pinned() {
+    on_both(|world| {
+        world.make_dir("real");
+        world.symlink("alias", &world.path("real"));
+        let pinned = world.fs().open_dir(&world.path("alias")).unwrap();
+        assert_eq!(pinned.path(), world.path("real"));
+        world.remove("alias");
+        world.make_dir("alias");
+        drop(pinned.open("file".as_ref(), Access::CreateNew { mode: 0o600 }).unwrap());
+        assert!(world.content("real/file").is_some());
+        assert!(world.content("alias/file").is_none());
+        let same = world.fs().open_dir(&world.path("real")).unwrap();
+        assert_eq!(pinned.id().unwrap(), same.id().unwrap());
+    });
+}
+
+#[test]
+fn missing_directories_are_created_private() {
+    on_both(|world| {
+        world.put("file", b"x");
+        let dir = create_dir_all(world.fs(), &world.path("a/b/c")).unwrap();
+        assert_eq!(dir.path(), world.path("a/b/c"));
+        for name in ["a", "a/b", "a/b/c"] {
+            assert_eq!(world.mode(name), 0o700, "{name}");
+        }
+        create_dir_all(world.fs(), &world.path("a/b/c")).unwrap();
+        assert!(create_dir_all(world.fs(), &world.path("file/x")).is_err());
+        world.symlink("dangling", Path::new("nowhere"));
+        assert!(create_dir_all(world.fs(), &world.path("dangling")).is_err());
+    });
+}
+
+#[test]
+fn an_advisory_lock_has_one_holder() {
+    on_both(|world| {
+        world.put("lock", b"");
+        let dir = world.dir();
+        let open = || dir.open("lock".as_ref(), Access::OpenOrCreate { mode: 0o600 }).unwrap();
+        let (first, second) = (open(), open());
+        assert!(first.try_lock().unwrap());
+        assert!(first.try_lock().unwrap(), "the holder may ask again");
+        assert!(!second.try_lock().unwrap());
+        drop(first);
+        assert!(second.try_lock().unwrap());
+    });
+}
