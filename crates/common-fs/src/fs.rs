@@ -91,6 +91,23 @@ pub fn write_all(file: &dyn File, mut bytes: &[u8]) -> Result<(), FsError> {
     Ok(())
 }
 
+/// The content of a file, or `None` if it is longer than `bytes_max`.
+pub fn read_whole(file: &dyn File, bytes_max: usize) -> Result<Option<Vec<u8>>, FsError> {
+    const CHUNK_BYTES: usize = 16 * 1024;
+    let mut content = Vec::new();
+    while content.len() <= bytes_max {
+        let filled = content.len();
+        content.resize(filled + CHUNK_BYTES, 0);
+        let free = content.get_mut(filled..).unwrap_or_default();
+        let read = file.read_at(free, filled as u64)?;
+        content.truncate(filled + read);
+        if read == 0 {
+            return Ok(Some(content));
+        }
+    }
+    Ok(None)
+}
+
 /// How a file is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {

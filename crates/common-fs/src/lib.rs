@@ -49,6 +49,7 @@ mod error;
 mod fs;
 mod host;
 pub mod lines;
+mod links;
 pub mod lock;
 mod name;
 pub mod observe;
@@ -61,8 +62,11 @@ mod time;
 
 pub use clock::{Clock, SystemClock};
 pub use error::{FsError, Op, Refusal};
-pub use fs::{Access, Dir, DirEntry, File, FileId, FileKind, Fs, Overwrite, Stat, write_all};
+pub use fs::{
+    Access, Dir, DirEntry, File, FileId, FileKind, Fs, Overwrite, Stat, read_whole, write_all,
+};
 pub use host::{Host, create_dir_all};
+pub use links::{follow_links, open_parent};
 pub use name::split_path;
 pub use process::{Identity, ProcessId, ProcessState, Processes};
 pub use real::{RealFs, RealProcesses};

@@ -34,7 +34,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{Access, Dir, FsError, Host, Identity, temp, write_all};
+use crate::{Access, Dir, FsError, Host, Identity, read_whole, temp, write_all};
 
 pub use guard::{Guard, TryGuard};
 pub use judge::{HeldBecause, Holder};
@@ -205,17 +205,7 @@ fn read(dir: &dyn Dir, name: &OsStr) -> Result<Content, FsError> {
         }
         Err(error) => return Err(error),
     };
-    let mut bytes = vec![0; PAYLOAD_BYTES_MAX + 1];
-    let mut filled = 0;
-    while let Some(free) = bytes.get_mut(filled..).filter(|free| !free.is_empty()) {
-        match file.read_at(free, filled as u64)? {
-            0 => break,
-            read => filled += read,
-        }
-    }
-    bytes.truncate(filled);
-    if PAYLOAD_BYTES_MAX < bytes.len() {
-        return Ok(Content::Malformed);
-    }
-    Ok(Payload::parse(&bytes).map_or(Content::Malformed, Content::Payload))
+    let bytes = read_whole(file.as_ref(), PAYLOAD_BYTES_MAX)?;
+    let payload = bytes.and_then(|bytes| Payload::parse(&bytes));
+    Ok(payload.map_or(Content::Malformed, Content::Payload))
 }

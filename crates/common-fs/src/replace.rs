@@ -16,12 +16,9 @@ use std::{
 };
 
 use crate::{
-    Dir, File, FileKind, FsError, Host, Op, Overwrite, ProcessId, Refusal, Stat, split_path, temp,
-    write_all,
+    Dir, File, FileKind, FsError, Host, Op, Overwrite, ProcessId, Refusal, Stat, follow_links,
+    open_parent, temp, write_all,
 };
-
-/// As many as Linux follows.
-const LINKS_MAX: u32 = 40;
 
 /// How a file is replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,36 +91,14 @@ pub fn replace(
         bytes: content.len() as u64,
         source,
     };
-    let (dir, name) = resolve(host, path, options.symlinks).map_err(not_committed)?;
+    let (dir, name) = match options.symlinks {
+        Symlinks::Refuse => open_parent(host.fs, path),
+        Symlinks::Follow => follow_links(host.fs, path),
+    }
+    .map_err(not_committed)?;
     let mut replacement = Replacement::begin(dir.as_ref(), &name, owner, options.mode)?;
     replacement.write(content)?;
     replacement.commit()
-}
-
-/// The directory and the name that `path` means under the policy for links.
-fn resolve(
-    host: Host<'_>,
-    path: &Path,
-    symlinks: Symlinks,
-) -> Result<(Box<dyn Dir>, OsString), FsError> {
-    let (parent, name) = split_path(Op::Open, path)?;
-    let mut dir = host.fs.open_dir(&parent)?;
-    let mut name = name.to_owned();
-    if symlinks == Symlinks::Refuse {
-        return Ok((dir, name));
-    }
-    for _ in 0..LINKS_MAX {
-        match dir.stat(&name) {
-            Ok(stat) if stat.kind == FileKind::Symlink => (),
-            Err(error) if !error.is_not_found() => return Err(error),
-            Ok(_) | Err(_) => return Ok((dir, name)),
-        }
-        let target = dir.path().join(dir.read_link(&name)?);
-        let (parent, target_name) = split_path(Op::Open, &target)?;
-        target_name.clone_into(&mut name);
-        dir = host.fs.open_dir(&parent)?;
-    }
-    Err(FsError::refused(Op::Open, path, Refusal::TooManyLinks))
 }
 
 /// A replacement in the making, for content that is produced piece by piece.

@@ -1,0 +1,82 @@
+use clap::{Args as ClapArgs, Parser, Subcommand};
+use usage_cache::{Day, Zone};
+
+/// What your local AI agents cost: tokens and dollars by day and model.
+///
+/// Reads the transcripts that OpenClaw keeps on this machine. Costs that the runtime recorded
+/// are taken as they are; others are estimated from the prices in OpenClaw's configuration. What
+/// cannot be known is listed, never counted as zero.
+///
+/// The first run reads everything, later ones only what is new.
+#[derive(Debug, Parser)]
+#[command(name = "usage-cache", version, verbatim_doc_comment, after_help = AFTER_HELP)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    #[command(flatten)]
+    pub(crate) report: ReportArgs,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  usage-cache                                  today, this month, all time, and the last days
+  usage-cache daily --since 2026-09-01         every day since the first of September
+  usage-cache daily --breakdown                what each model cost
+  usage-cache daily --json | jq .totals        for programs
+  usage-cache demo                             on made-up data
+
+Environment:
+  OPENCLAW_STATE_DIR  where OpenClaw keeps its state, if not in ~/.openclaw
+  UPKEEP_STATE_DIR    where the cache is kept, if not in ~/.local/state/upkeep
+  TZ                  the time zone in which days begin, unless --timezone is given
+
+Exit status: 0 success, 1 failure, 2 wrong usage, 130 interrupted.
+
+Without its cache, the program reads everything again; what only the cache still knows are
+the transcripts that no longer exist.";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Tokens and costs of every day
+    Daily(ReportArgs),
+    /// Read what is new in the transcripts, and say what that took
+    Refresh(JsonArgs),
+    /// How complete the cache is, without reading any transcript
+    Status(JsonArgs),
+    /// A report on made-up transcripts in a temporary directory
+    Demo(ReportArgs),
+}
+
+#[derive(Clone, Debug, ClapArgs)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+pub(crate) struct ReportArgs {
+    /// Print one JSON document
+    #[arg(long, conflicts_with = "csv")]
+    pub(crate) json: bool,
+    /// Print comma-separated values, a row per day (or per day and model, with --breakdown)
+    #[arg(long)]
+    pub(crate) csv: bool,
+    /// The first day, as 2026-02-05 or 20260205
+    #[arg(long, value_name = "DAY")]
+    pub(crate) since: Option<Day>,
+    /// The last day
+    #[arg(long, value_name = "DAY")]
+    pub(crate) until: Option<Day>,
+    /// The time zone in which days begin: a name such as Europe/Berlin, UTC, or +02:00
+    #[arg(long, value_name = "ZONE", default_value = "local")]
+    pub(crate) timezone: Zone,
+    /// Leave out transcripts that no longer exist
+    #[arg(long)]
+    pub(crate) present_only: bool,
+    /// Show each model
+    #[arg(long)]
+    pub(crate) breakdown: bool,
+}
+
+#[derive(Clone, Copy, Debug, ClapArgs)]
+pub(crate) struct JsonArgs {
+    /// Print one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+}

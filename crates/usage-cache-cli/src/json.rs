@@ -1,0 +1,264 @@
+//! The JSON documents. The names are those that scripts for other usage reports already read;
+//! `docs/formats.md` describes them.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+use usage_cache::{
+    CacheProblem, Freshness, ModelUsage, RootState, Status, Summary, Usage, Work, Zone,
+};
+
+use crate::text::{iso, model_name};
+
+/// Goes up when a key changes its meaning or disappears; new keys may come at any time.
+const SCHEMA_VERSION: u32 = 1;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ReportDoc {
+    schema_version: u32,
+    timezone: String,
+    daily: Vec<DailyDoc>,
+    totals: TotalsDoc,
+    status: StatusDoc,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct UsageDoc {
+    input_tokens: u64,
+    output_tokens: u64,
+    cache_creation_tokens: u64,
+    cache_read_tokens: u64,
+    total_tokens: u64,
+    events: u64,
+    unpriced_events: u64,
+    unpriced_tokens: u64,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct TotalsDoc {
+    #[serde(flatten)]
+    usage: UsageDoc,
+    total_cost: f64,
+    total_cost_nano_usd: u64,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct DailyDoc {
+    date: String,
+    #[serde(flatten)]
+    totals: TotalsDoc,
+    models_used: Vec<String>,
+    model_breakdowns: Vec<ModelDoc>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ModelDoc {
+    model_name: String,
+    provider: Option<String>,
+    #[serde(flatten)]
+    usage: UsageDoc,
+    cost: f64,
+    cost_nano_usd: u64,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct StatusDoc {
+    status: &'static str,
+    cached_files: u64,
+    pending_files: u64,
+    stale_files: u64,
+    refreshed_at: Option<String>,
+    gone_files: u64,
+    unverified_files: u64,
+    unfinished_files: u64,
+    malformed_lines: u64,
+    too_long_lines: u64,
+    not_files: u64,
+    compressed_files: u64,
+    unreadable: Vec<ProblemDoc>,
+    cache_problems: Vec<String>,
+    saturated: bool,
+    gone: TotalsDoc,
+    untimed: TotalsDoc,
+    unpriced: Vec<ModelDoc>,
+    roots: Vec<RootDoc>,
+}
+
+#[derive(Serialize)]
+struct ProblemDoc {
+    path: String,
+    problem: String,
+}
+
+#[derive(Serialize)]
+struct RootDoc {
+    path: String,
+    state: &'static str,
+}
+
+/// A report, with what is not known.
+pub(crate) fn report(
+    zone: &Zone,
+    summary: &Summary,
+    status: &Status,
+    problems: &[CacheProblem],
+) -> ReportDoc {
+    let daily = summary.daily.iter().map(|day| DailyDoc {
+        date: day.day.to_string(),
+        totals: totals(&day.usage),
+        models_used: models_used(&day.models),
+        model_breakdowns: day.models.iter().map(model).collect(),
+    });
+    ReportDoc {
+        schema_version: SCHEMA_VERSION,
+        timezone: zone.to_string(),
+        daily: daily.collect(),
+        totals: totals(&summary.totals),
+        status: status_doc(summary, status, problems),
+    }
+}
+
+fn models_used(models: &[ModelUsage]) -> Vec<String> {
+    // Two providers may have a model of the same name.
+    let names: BTreeSet<String> = models.iter().map(|model| model_name(&model.model)).collect();
+    names.into_iter().collect()
+}
+
+fn usage(usage: &Usage) -> UsageDoc {
+    UsageDoc {
+        input_tokens: usage.tokens.input,
+        output_tokens: usage.tokens.output,
+        cache_creation_tokens: usage.tokens.cache_creation,
+        cache_read_tokens: usage.tokens.cache_read,
+        total_tokens: usage.tokens.total,
+        events: usage.events,
+        unpriced_events: usage.unpriced_events,
+        unpriced_tokens: usage.unpriced_tokens,
+    }
+}
+
+fn totals(sum: &Usage) -> TotalsDoc {
+    TotalsDoc { usage: usage(sum), total_cost: sum.cost.dollars(), total_cost_nano_usd: sum.cost.0 }
+}
+
+fn model(model: &ModelUsage) -> ModelDoc {
+    ModelDoc {
+        model_name: model_name(&model.model),
+        provider: model.model.provider.clone(),
+        usage: usage(&model.usage),
+        cost: model.usage.cost.dollars(),
+        cost_nano_usd: model.usage.cost.0,
+    }
+}
+
+fn status_doc(summary: &Summary, status: &Status, problems: &[CacheProblem]) -> StatusDoc {
+    let unreadable = status.unreadable.iter().map(|error| ProblemDoc {
+        path: error.path.display().to_string(),
+        problem: error.source.to_string(),
+    });
+    let roots = status.roots.iter().map(|root| RootDoc {
+        path: root.path.display().to_string(),
+        state: match root.state {
+            RootState::Listed => "listed",
+            RootState::Missing => "missing",
+            RootState::Unreadable => "unreadable",
+        },
+    });
+    StatusDoc {
+        status: freshness(status.freshness),
+        cached_files: status.cached_files,
+        pending_files: status.pending_files,
+        stale_files: status.stale_files,
+        refreshed_at: status.refreshed_at.map(iso),
+        gone_files: status.gone_files,
+        unverified_files: status.unverified_files,
+        unfinished_files: status.unfinished_files,
+        malformed_lines: status.malformed_lines,
+        too_long_lines: status.too_long_lines,
+        not_files: status.not_files,
+        compressed_files: status.compressed_files,
+        unreadable: unreadable.collect(),
+        cache_problems: problems.iter().map(crate::notes::in_full).collect(),
+        saturated: summary.totals.is_saturated(),
+        gone: totals(&summary.gone),
+        untimed: totals(&summary.untimed),
+        unpriced: summary.unpriced.iter().map(model).collect(),
+        roots: roots.collect(),
+    }
+}
+
+/// The word for it in OpenClaw's own reports.
+pub(crate) fn freshness(freshness: Freshness) -> &'static str {
+    match freshness {
+        Freshness::Fresh => "fresh",
+        Freshness::Partial => "partial",
+        Freshness::Stale => "stale",
+        Freshness::Refreshing => "refreshing",
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct RefreshDoc {
+    schema_version: u32,
+    scanned_files: u64,
+    scanned_bytes: u64,
+    writes: u64,
+    written_bytes: u64,
+    elapsed_ms: u64,
+    status: StatusDoc,
+}
+
+/// What a refresh took.
+pub(crate) fn refresh(
+    work: &Work,
+    summary: &Summary,
+    status: &Status,
+    problems: &[CacheProblem],
+) -> RefreshDoc {
+    RefreshDoc {
+        schema_version: SCHEMA_VERSION,
+        scanned_files: work.scanned_files,
+        scanned_bytes: work.scanned_bytes,
+        writes: work.writes,
+        written_bytes: work.written_bytes,
+        elapsed_ms: u64::try_from(work.elapsed.as_millis()).unwrap_or(u64::MAX),
+        status: status_doc(summary, status, problems),
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct StateDoc {
+    schema_version: u32,
+    cache_path: String,
+    cache_bytes: Option<u64>,
+    status: StatusDoc,
+}
+
+/// How things stand.
+pub(crate) fn state(
+    cache_path: String,
+    cache_bytes: Option<u64>,
+    summary: &Summary,
+    status: &Status,
+    problems: &[CacheProblem],
+) -> StateDoc {
+    StateDoc {
+        schema_version: SCHEMA_VERSION,
+        cache_path,
+        cache_bytes,
+        status: status_doc(summary, status, problems),
+    }
+}
+
+/// A document as the text that is printed.
+pub(crate) fn to_text(document: &impl Serialize) -> anyhow::Result<String> {
+    Ok(serde_json::to_string_pretty(document)? + "\n")
+}

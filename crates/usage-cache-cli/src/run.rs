@@ -1,0 +1,267 @@
+use std::{
+    io::{self, Write as _},
+    ops::ControlFlow,
+    process::ExitCode,
+};
+
+use anyhow::Context as _;
+use common_fs::Host;
+use usage_cache::{
+    CacheProblem, Day, Gone, Locations, Options, Query, Refreshed, RootState, Status, Summary,
+    UsageCache, Zone,
+};
+
+use crate::{
+    args::{Args, Command, JsonArgs, ReportArgs},
+    csv_report,
+    demo::Demo,
+    interrupt::Interrupt,
+    json, notes,
+    progress::Bar,
+    table, text,
+};
+
+/// The overview shows so many days with usage.
+const OVERVIEW_DAYS: usize = 30;
+
+/// The exit status for wrong usage, as `clap` has it.
+const USAGE: u8 = 2;
+
+/// Which days a report for people shows.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum View {
+    /// The latest, below today, this month, and all time.
+    Overview,
+    /// All that were asked for.
+    Daily,
+}
+
+pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let interrupt = Interrupt::listen().context("cannot listen for signals")?;
+    match &args.command {
+        None => report(&interrupt, &args.report, View::Overview, &locations()?),
+        Some(Command::Daily(args)) => report(&interrupt, args, View::Daily, &locations()?),
+        Some(Command::Refresh(args)) => refresh(&interrupt, *args),
+        Some(Command::Status(args)) => status(*args),
+        Some(Command::Demo(args)) => {
+            let demo = Demo::create()?;
+            let path = demo.path().display();
+            message(&format!("made-up transcripts in {path}, removed afterwards"));
+            report(&interrupt, args, View::Overview, &demo.locations())
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+fn locations() -> anyhow::Result<Locations> {
+    Locations::from_env(Host::real().fs, |name| std::env::var_os(name))
+        .context("cannot tell where to look: set HOME, or OPENCLAW_STATE_DIR and UPKEEP_STATE_DIR")
+}
+
+/// Refreshes the cache, with a progress bar; `None` if that was interrupted.
+fn refreshed(interrupt: &Interrupt, locations: &Locations) -> Option<Refreshed> {
+    let mut bar = Bar::new();
+    let options = Options::new(locations.clone());
+    let refreshed = usage_cache::refresh(Host::real(), &options, &mut |progress| {
+        bar.show(progress);
+        match interrupt.exit_code() {
+            Some(_) => ControlFlow::Break(()),
+            None => ControlFlow::Continue(()),
+        }
+    });
+    bar.clear();
+    for problem in &refreshed.problems {
+        message(&format!("warning: {}", notes::in_full(problem)));
+    }
+    (!refreshed.interrupted).then_some(refreshed)
+}
+
+fn interrupted(interrupt: &Interrupt) -> ExitCode {
+    message("interrupted; what was read so far is kept");
+    interrupt.exit_code().unwrap_or(ExitCode::FAILURE)
+}
+
+fn report(
+    interrupt: &Interrupt,
+    args: &ReportArgs,
+    view: View,
+    locations: &Locations,
+) -> anyhow::Result<ExitCode> {
+    let ReportArgs { since, until, .. } = *args;
+    if let (Some(since), Some(until)) = (since, until)
+        && until < since
+    {
+        message(&format!("--since {since} is after --until {until}"));
+        return Ok(ExitCode::from(USAGE));
+    }
+    let Some(refreshed) = refreshed(interrupt, locations) else {
+        return Ok(interrupted(interrupt));
+    };
+    let Refreshed { usage, problems, .. } = refreshed;
+    let gone = if args.present_only { Gone::Exclude } else { Gone::Include };
+    let query = Query { zone: args.timezone.clone(), since, until, gone };
+    let summary = summary(&usage, &query, locations);
+    let status = usage.status();
+    print(&if args.json {
+        json::to_text(&json::report(&query.zone, &summary, status, &problems))?
+    } else if args.csv {
+        csv_report::report(&summary, args.breakdown)?
+    } else if has_nothing(status) {
+        nothing_found(status)
+    } else {
+        for_people(&summary, status, args, view)
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn summary(usage: &UsageCache, query: &Query, locations: &Locations) -> Summary {
+    let (prices, errors) = usage_cache::configured_prices(Host::real().fs, locations);
+    for error in errors {
+        message(&format!("warning: {:#}", anyhow::Error::from(error)));
+    }
+    usage.summary(query, &prices)
+}
+
+fn for_people(summary: &Summary, status: &Status, args: &ReportArgs, view: View) -> String {
+    let mut text = String::new();
+    let mut days = summary.daily.as_slice();
+    if view == View::Overview {
+        let all = if args.since.or(args.until).is_some() { "These days" } else { "All time" };
+        text += &table::headline(summary, today(&args.timezone), all);
+        text.push('\n');
+        days = days.get(days.len().saturating_sub(OVERVIEW_DAYS)..).unwrap_or(days);
+    }
+    // The overview has the sum above.
+    let totals = (view == View::Daily).then_some(&summary.totals);
+    text += &table::daily(days, totals, args.breakdown);
+    let earlier = (summary.daily.len() - days.len()) as u64;
+    if 0 < earlier {
+        let days = text::counted(earlier, "earlier day");
+        text += &format!("\nNot shown: {days}; `usage-cache daily` shows all.\n");
+    }
+    for note in notes::notes(summary, status) {
+        text += &format!("\n{note}\n");
+    }
+    text
+}
+
+fn today(zone: &Zone) -> Day {
+    zone.day(Host::real().clock.now())
+}
+
+fn has_nothing(status: &Status) -> bool {
+    let Status { cached_files, pending_files, gone_files, unverified_files, .. } = status;
+    cached_files + pending_files + gone_files + unverified_files == 0
+}
+
+fn nothing_found(status: &Status) -> String {
+    let mut text = "No transcripts found. Looked in:\n".to_owned();
+    for root in &status.roots {
+        let state = match root.state {
+            RootState::Listed => "has none",
+            RootState::Missing => "does not exist",
+            RootState::Unreadable => "cannot be read",
+        };
+        text += &format!("  {} ({state})\n", root.path.display());
+    }
+    text += "\nIf OpenClaw keeps its state elsewhere: OPENCLAW_STATE_DIR=... usage-cache\n";
+    text += "To see a report on made-up data: usage-cache demo\n";
+    text
+}
+
+fn refresh(interrupt: &Interrupt, args: JsonArgs) -> anyhow::Result<ExitCode> {
+    let locations = locations()?;
+    let Some(refreshed) = refreshed(interrupt, &locations) else {
+        return Ok(interrupted(interrupt));
+    };
+    let Refreshed { usage, work, problems, .. } = refreshed;
+    let summary = summary(&usage, &Query::all(Zone::utc()), &locations);
+    let status = usage.status();
+    print(&if args.json {
+        json::to_text(&json::refresh(&work, &summary, status, &problems))?
+    } else {
+        let mut text = format!(
+            "Read {} ({}) in {:.2} s; wrote {} in {}.\n{} counted.\n",
+            text::counted(work.scanned_files, "transcript"),
+            indicatif::HumanBytes(work.scanned_bytes),
+            work.elapsed.as_secs_f64(),
+            indicatif::HumanBytes(work.written_bytes),
+            text::counted(work.writes, "write"),
+            text::counted(status.cached_files, "transcript"),
+        );
+        for note in notes::notes(&summary, status) {
+            text += &format!("{note}\n");
+        }
+        text
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn status(args: JsonArgs) -> anyhow::Result<ExitCode> {
+    let locations = locations()?;
+    let host = Host::real();
+    let (usage, problems) = usage_cache::open(host, &Options::new(locations.clone()));
+    let summary = summary(&usage, &Query::all(Zone::utc()), &locations);
+    let status = usage.status();
+    let cache_bytes = cache_bytes(&locations);
+    let path = locations.cache.display();
+    print(&if args.json {
+        json::to_text(&json::state(path.to_string(), cache_bytes, &summary, status, &problems))?
+    } else {
+        status_for_people(&locations, cache_bytes, &summary, status, &problems)
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn cache_bytes(locations: &Locations) -> Option<u64> {
+    let (dir, name) = common_fs::open_parent(Host::real().fs, &locations.cache).ok()?;
+    dir.stat(&name).ok().map(|stat| stat.size_bytes)
+}
+
+fn status_for_people(
+    locations: &Locations,
+    cache_bytes: Option<u64>,
+    summary: &Summary,
+    status: &Status,
+    problems: &[CacheProblem],
+) -> String {
+    let size = cache_bytes.map_or_else(
+        || "not there yet".to_owned(),
+        |bytes| indicatif::HumanBytes(bytes).to_string(),
+    );
+    let read = status.refreshed_at.map_or_else(
+        || "never".to_owned(),
+        |time| {
+            let age = Host::real().clock.now().since(time);
+            format!("{} ({} ago)", text::iso(time), text::span(age))
+        },
+    );
+    let mut text = format!(
+        "Status       {}\nCache        {} ({size})\nTranscripts  {} counted, {} pending, {} gone\nLast read    {read}\n",
+        json::freshness(status.freshness),
+        locations.cache.display(),
+        text::count(status.cached_files),
+        text::count(status.pending_files),
+        text::count(status.gone_files),
+    );
+    for root in &status.roots {
+        text += &format!("Looked in    {}\n", root.path.display());
+    }
+    let problems = problems.iter().map(|problem| format!("Warning: {}", notes::in_full(problem)));
+    for note in problems.chain(notes::notes(summary, status)) {
+        text += &format!("{note}\n");
+    }
+    text
+}
+
+/// Results go to standard output, all at once.
+fn print(text: &str) -> anyhow::Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(text.as_bytes())?;
+    Ok(stdout.flush()?)
+}
+
+/// Messages go to standard error; where nobody listens, nothing is lost.
+fn message(text: &str) {
+    writeln!(io::stderr(), "usage-cache: {text}").ok();
+}

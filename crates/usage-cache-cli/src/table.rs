@@ -1,0 +1,88 @@
+//! Tables for people.
+
+use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
+use usage_cache::{DailyUsage, Day, ModelUsage, Summary, Usage};
+
+use crate::text::{count, counted, dollars, model_name};
+
+const HEADER: [&str; 7] =
+    ["Date", "Input", "Output", "Cache write", "Cache read", "Total tokens", "Cost"];
+
+/// A row per day, and per model if asked for; the sum last, if there is to be one.
+pub(crate) fn daily(days: &[DailyUsage], totals: Option<&Usage>, breakdown: bool) -> String {
+    let mut table = plain(&HEADER);
+    for day in days {
+        table.add_row(row(day.day.to_string(), &day.usage));
+        if breakdown {
+            for model in &day.models {
+                table.add_row(row(format!("  {}", named(model)), &model.usage));
+            }
+        }
+    }
+    if let Some(totals) = totals {
+        table.add_row(row("Total".to_owned(), totals));
+    }
+    lines(&mut table)
+}
+
+/// Today, this month, and `all`.
+pub(crate) fn headline(summary: &Summary, today: Day, all: &str) -> String {
+    let sum = |includes: &dyn Fn(Day) -> bool| {
+        let days = summary.daily.iter().filter(|day| includes(day.day));
+        days.fold(Usage::default(), |sum, day| sum + day.usage)
+    };
+    let rows = [
+        ("Today", sum(&|day| day == today)),
+        ("This month", sum(&|day| day.month() == today.month())),
+        (all, summary.totals),
+    ];
+    let mut table = plain(&[]);
+    for (name, usage) in rows {
+        let tokens = counted(usage.tokens.total, "token");
+        let answers = counted(usage.events, "answer");
+        table.add_row([Cell::new(name), right(cost(&usage)), right(tokens), right(answers)]);
+    }
+    lines(&mut table)
+}
+
+fn named(model: &ModelUsage) -> String {
+    model_name(&model.model)
+}
+
+fn row(name: String, usage: &Usage) -> Vec<Cell> {
+    let tokens = &usage.tokens;
+    let counts =
+        [tokens.input, tokens.output, tokens.cache_creation, tokens.cache_read, tokens.total];
+    let mut row = vec![Cell::new(name)];
+    row.extend(counts.map(|number| right(count(number))));
+    row.push(right(cost(usage)));
+    row
+}
+
+/// Marked if something is missing from it.
+fn cost(usage: &Usage) -> String {
+    let mark = if 0 < usage.unpriced_events { "*" } else { "" };
+    dollars(usage.cost) + mark
+}
+
+fn right(text: String) -> Cell {
+    Cell::new(text).set_alignment(CellAlignment::Right)
+}
+
+fn plain(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    if let Some((first, rest)) = header.split_first() {
+        let rest = rest.iter().map(|name| right((*name).to_owned()));
+        table.set_header([Cell::new(first)].into_iter().chain(rest));
+    }
+    table
+}
+
+/// Without space at the ends of lines.
+fn lines(table: &mut Table) -> String {
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    table.lines().map(|line| line.trim_end().to_owned() + "\n").collect()
+}

@@ -1,0 +1,263 @@
+//! The binary as people use it, on real files.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::{
+    path::PathBuf,
+    process::{Command, Output, Stdio},
+};
+
+use demo_corpus::{Corpus, Truth};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A home directory with OpenClaw transcripts.
+struct Home {
+    dir: TempDir,
+    truth: Truth,
+}
+
+impl Home {
+    fn empty() -> Self {
+        Self { dir: tempfile::tempdir().unwrap(), truth: Truth::default() }
+    }
+
+    fn with_transcripts() -> Self {
+        let mut home = Self::empty();
+        for file in (Corpus { sessions: 12, ..Corpus::SMALL }).openclaw() {
+            let path = home.path(".openclaw").join(&file.path);
+            fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+            fs_err::write(path, &file.content).unwrap();
+            home.truth.events += file.truth.events;
+            home.truth.tokens += file.truth.tokens;
+            home.truth.cost_nanos += file.truth.cost_nanos;
+        }
+        home
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_usage-cache"));
+        command.args(arguments).env_clear().env("HOME", self.dir.path()).stdin(Stdio::null());
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    /// Standard output of a run that succeeds without a word on standard error.
+    fn stdout(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        assert!(output.status.success(), "{output:?}");
+        assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    fn json(&self, arguments: &[&str]) -> Value {
+        serde_json::from_str(&self.stdout(arguments)).unwrap()
+    }
+
+    fn transcripts(&self) -> Vec<PathBuf> {
+        let sessions = self.path(".openclaw/agents/main/sessions");
+        let mut paths: Vec<_> =
+            fs_err::read_dir(sessions).unwrap().map(|entry| entry.unwrap().path()).collect();
+        paths.sort();
+        paths
+    }
+}
+
+#[test]
+fn the_report_is_exact_cold_and_warm() {
+    let home = Home::with_transcripts();
+    for _ in 0..2 {
+        let report = home.json(&["daily", "--json", "--timezone", "UTC"]);
+        assert_eq!(report["schemaVersion"], 1);
+        assert_eq!(report["totals"]["totalTokens"], home.truth.tokens);
+        assert_eq!(report["totals"]["totalCostNanoUsd"], home.truth.cost_nanos);
+        assert_eq!(report["totals"]["events"], home.truth.events);
+        assert_eq!(report["status"]["status"], "fresh");
+        let daily = report["daily"].as_array().unwrap();
+        let sum = |key: &str| daily.iter().map(|day| day[key].as_u64().unwrap()).sum::<u64>();
+        assert_eq!(sum("totalTokens"), home.truth.tokens);
+        let classes = ["inputTokens", "outputTokens", "cacheCreationTokens", "cacheReadTokens"];
+        assert_eq!(classes.map(sum).iter().sum::<u64>(), home.truth.tokens);
+        for day in daily {
+            let models = day["modelBreakdowns"].as_array().unwrap();
+            assert!(models.iter().all(|model| model["modelName"].is_string()));
+            let used = day["modelsUsed"].as_array().unwrap();
+            assert_eq!(used.len(), models.len());
+            let cost: u64 = models.iter().map(|model| model["costNanoUsd"].as_u64().unwrap()).sum();
+            assert_eq!(day["totalCostNanoUsd"], cost);
+        }
+    }
+    let refresh = home.json(&["refresh", "--json"]);
+    assert_eq!((&refresh["scannedFiles"], &refresh["writes"]), (&0.into(), &0.into()));
+}
+
+#[test]
+fn the_overview_and_the_table_are_for_people() {
+    let home = Home::with_transcripts();
+    let overview = home.stdout(&[]);
+    assert!(overview.starts_with("Today"), "{overview}");
+    for text in ["This month", "All time", "Date", "Cache read", "Total tokens"] {
+        assert!(overview.contains(text), "{text} is missing:\n{overview}");
+    }
+    let daily = home.stdout(&["daily", "--breakdown"]);
+    assert!(daily.contains("  gpt-5."), "{daily}");
+    let last = daily.lines().last().unwrap();
+    assert!(last.starts_with("Total") && last.contains('$'), "{last}");
+    for line in daily.lines() {
+        assert!(line.chars().count() < 100 && line == line.trim_end(), "{line}");
+    }
+}
+
+#[test]
+fn days_and_zones_can_be_chosen() {
+    let home = Home::with_transcripts();
+    let all = home.json(&["--json", "--timezone", "UTC"]);
+    let days = |report: &Value| -> Vec<String> {
+        let days = report["daily"].as_array().unwrap().iter();
+        days.map(|day| day["date"].as_str().unwrap().to_owned()).collect()
+    };
+    let all_days = days(&all);
+    let (first, second) = (&all_days[0], &all_days[1]);
+    let some = home.json(&["daily", "--json", "--timezone", "UTC", "--since", second]);
+    assert_eq!(days(&some), all_days[1..]);
+    let compact = first.replace('-', "");
+    let one = home.json(&["daily", "--json", "--timezone", "UTC", "--until", &compact]);
+    assert_eq!(days(&one), all_days[..1]);
+    let shifted = home.json(&["daily", "--json", "--timezone", "+14:00"]);
+    assert_eq!(shifted["timezone"], "+14");
+    assert_eq!(shifted["totals"], all["totals"]);
+    assert_ne!(shifted["daily"], all["daily"]);
+}
+
+#[test]
+fn comma_separated_values_have_a_row_per_day() {
+    let home = Home::with_transcripts();
+    let csv = home.stdout(&["daily", "--csv"]);
+    let mut lines = csv.lines();
+    let header = "date,inputTokens,outputTokens,cacheCreationTokens,cacheReadTokens,totalTokens,totalCost,events,unpricedEvents";
+    assert_eq!(lines.next(), Some(header));
+    let tokens = |line: &str| line.split(',').nth(5).unwrap().parse::<u64>().unwrap();
+    assert_eq!(lines.map(tokens).sum::<u64>(), home.truth.tokens);
+    let breakdown = home.stdout(&["daily", "--csv", "--breakdown"]);
+    assert!(breakdown.starts_with("date,provider,modelName,inputTokens,"), "{breakdown}");
+}
+
+#[test]
+fn without_data_it_says_where_it_looked_and_offers_a_demo() {
+    let home = Home::empty();
+    let text = home.stdout(&[]);
+    let root = home.path(".openclaw");
+    assert!(text.contains(&format!("{} (does not exist)", root.display())), "{text}");
+    assert!(text.contains("usage-cache demo"), "{text}");
+    assert_eq!(home.json(&["--json"])["totals"]["totalTokens"], 0);
+    assert!(fs_err::metadata(home.path(".local")).is_err(), "nothing is created");
+}
+
+#[test]
+fn the_demo_needs_nothing_and_leaves_nothing() {
+    let home = Home::empty();
+    let temp = home.path("temp");
+    fs_err::create_dir(&temp).unwrap();
+    let output = home.command(&["demo"]).env("TMPDIR", &temp).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.starts_with("Today") && text.contains("All time"), "{text}");
+    assert_eq!(fs_err::read_dir(&temp).unwrap().count(), 0);
+}
+
+#[test]
+fn the_status_reads_no_transcript() {
+    let home = Home::with_transcripts();
+    let before = home.json(&["status", "--json"]);
+    assert_eq!(before["status"]["status"], "stale");
+    assert_eq!(before["status"]["pendingFiles"], 12);
+    home.stdout(&["refresh"]);
+    let after = home.stdout(&["status"]);
+    assert!(after.starts_with("Status       fresh\n"), "{after}");
+    assert!(after.contains("12 counted, 0 pending, 0 gone"), "{after}");
+}
+
+#[test]
+fn deleted_transcripts_stay_counted_unless_asked_otherwise() {
+    let home = Home::with_transcripts();
+    home.stdout(&["refresh"]);
+    fs_err::remove_file(&home.transcripts()[0]).unwrap();
+    let report = home.json(&["--json"]);
+    assert_eq!(report["totals"]["totalTokens"], home.truth.tokens);
+    assert_eq!(report["status"]["goneFiles"], 1);
+    let gone = report["status"]["gone"]["totalTokens"].as_u64().unwrap();
+    let present = home.json(&["--json", "--present-only"]);
+    assert_eq!(present["totals"]["totalTokens"], home.truth.tokens - gone);
+    let text = home.stdout(&[]);
+    assert!(text.contains("1 transcript that no longer exists"), "{text}");
+}
+
+#[test]
+fn wrong_usage_is_exit_code_2_and_says_what_is_wrong() {
+    let home = Home::empty();
+    let cases: [(&[&str], &str); 6] = [
+        (&["--nonsense"], "--nonsense"),
+        (&["dayly"], "daily"),
+        (&["--since", "yesterday"], "`yesterday` is not a day"),
+        (&["--timezone", "Mars"], "`Mars` is not a time zone"),
+        (&["--json", "--csv"], "cannot be used with"),
+        (&["--since", "2026-02-02", "--until", "2026-02-01"], "is after"),
+    ];
+    for (arguments, message) in cases {
+        let output = home.run(arguments);
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {stderr}");
+        assert!(stderr.contains(message), "{arguments:?}: {stderr}");
+    }
+}
+
+#[test]
+fn help_teaches() {
+    let home = Home::empty();
+    let help = home.stdout(&["--help"]);
+    for text in ["Examples:", "OPENCLAW_STATE_DIR", "Exit status:", "daily", "demo"] {
+        assert!(help.contains(text), "{text} is missing:\n{help}");
+    }
+    assert!(home.stdout(&["--version"]).starts_with("usage-cache "));
+}
+
+#[test]
+fn without_a_home_it_says_what_to_set() {
+    let home = Home::empty();
+    let output = home.command(&[]).env_remove("HOME").output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr.contains("set HOME"), "{stderr}");
+}
+
+#[test]
+fn a_state_directory_that_cannot_be_created_is_a_warning() {
+    let home = Home::with_transcripts();
+    fs_err::write(home.path("file"), b"").unwrap();
+    let state = home.path("file/state");
+    let output = home.command(&["--json"]).env("UPKEEP_STATE_DIR", &state).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(stderr.contains("warning: the cache cannot be saved"), "{stderr}");
+    assert!(stderr.contains("file"), "{stderr}");
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["totals"]["totalTokens"], home.truth.tokens);
+    assert_eq!(report["status"]["cacheProblems"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_reader_that_has_enough_is_no_error() {
+    let home = Home::with_transcripts();
+    let mut child =
+        home.command(&[]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
+}

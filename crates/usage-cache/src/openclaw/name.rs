@@ -1,0 +1,186 @@
+use std::{ffi::OsStr, os::unix::ffi::OsStrExt as _};
+
+use common_fs::Timestamp;
+
+/// What a file in a sessions directory is, going by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Name<'a> {
+    /// A transcript whose events count.
+    Transcript(Transcript<'a>),
+    /// A transcript in a compressed archive: it would count, but is not read.
+    Compressed,
+    /// Something else, or a copy of what is counted elsewhere.
+    Other,
+}
+
+/// A transcript, live or archived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Transcript<'a> {
+    /// The session, if the name tells.
+    pub(crate) session: Option<&'a [u8]>,
+    /// When it was archived; `None` for a live one.
+    pub(crate) archived_at: Option<Timestamp>,
+}
+
+const LIVE: &[u8] = b".jsonl";
+
+/// Reads a file name.
+///
+/// A transcript is `<session>.jsonl`, or that with `.reset.<time>` or `.deleted.<time>`
+/// appended when the session was reset or deleted. Backups (`.bak.<time>`), checkpoints before a
+/// compaction (`<session>.checkpoint.<uuid>.jsonl`) and trajectories repeat what a transcript
+/// holds.
+pub(crate) fn classify(name: &OsStr) -> Name<'_> {
+    let bytes = name.as_bytes();
+    if let Some(transcript) = archive(bytes) {
+        return Name::Transcript(transcript);
+    }
+    if let Some(stem) = bytes.strip_suffix(b".zst") {
+        let hashed = stem.len().checked_sub(33).and_then(|at| stem.split_at_checked(at));
+        let plain = match hashed {
+            Some((plain, [b'.', hash @ ..])) if hash.iter().all(u8::is_ascii_hexdigit) => plain,
+            _ => stem,
+        };
+        return archive(plain).map_or(Name::Other, |_| Name::Compressed);
+    }
+    let Some(session) = bytes.strip_suffix(LIVE) else { return Name::Other };
+    if session.ends_with(b".trajectory") || is_checkpoint(session) || session.is_empty() {
+        return Name::Other;
+    }
+    Name::Transcript(Transcript { session: Some(session), archived_at: None })
+}
+
+fn archive(name: &[u8]) -> Option<Transcript<'_>> {
+    let (stem, time) = [&b".reset."[..], b".deleted."].iter().find_map(|marker| {
+        let at = memchr::memmem::rfind(name, marker)?;
+        Some((name.get(..at)?, archive_time(name.get(at + marker.len()..)?)?))
+    })?;
+    let session = stem.strip_suffix(LIVE).filter(|session| !session.is_empty());
+    Some(Transcript { session, archived_at: Some(time) })
+}
+
+/// `YYYY-MM-DDTHH-MM-SS[.mmm]Z`: an ISO time that can be part of a file name everywhere.
+fn archive_time(text: &[u8]) -> Option<Timestamp> {
+    let text = std::str::from_utf8(text).ok()?;
+    let (date, time) = text.split_once('T')?;
+    let time = time.strip_suffix('Z')?;
+    let (clock, millis) = time.split_once('.').map_or((time, None), |(a, b)| (a, Some(b)));
+    let digits = |text: &str, len| text.len() == len && text.bytes().all(|b| b.is_ascii_digit());
+    let fields = |text: &str, lens: [usize; 3]| {
+        let mut parts = text.split('-');
+        lens.iter().all(|&len| parts.next().is_some_and(|part| digits(part, len)))
+            && parts.next().is_none()
+    };
+    let well_formed = fields(date, [4, 2, 2])
+        && fields(clock, [2, 2, 2])
+        && millis.is_none_or(|millis| digits(millis, 3));
+    if !well_formed {
+        return None;
+    }
+    let iso = format!("{date}T{}.{}Z", clock.replace('-', ":"), millis.unwrap_or("000"));
+    let time: jiff::Timestamp = iso.parse().ok()?;
+    Timestamp::from_unix_millis(time.as_millisecond())
+}
+
+/// Whether a stem ends in `.checkpoint.<uuid>`, in whatever case.
+fn is_checkpoint(stem: &[u8]) -> bool {
+    const MARKER: &[u8] = b".checkpoint.";
+    const UUID_LEN: usize = 36;
+    let Some((rest, uuid)) =
+        stem.len().checked_sub(UUID_LEN).and_then(|at| stem.split_at_checked(at))
+    else {
+        return false;
+    };
+    let marked = rest.len().checked_sub(MARKER.len()).and_then(|at| rest.get(at..));
+    marked.is_some_and(|marker| marker.eq_ignore_ascii_case(MARKER)) && is_uuid(uuid)
+}
+
+/// A UUID of version 1 to 5.
+fn is_uuid(text: &[u8]) -> bool {
+    text.iter().enumerate().all(|(at, &byte)| match at {
+        8 | 13 | 18 | 23 => byte == b'-',
+        14 => (b'1'..=b'5').contains(&byte),
+        19 => matches!(byte.to_ascii_lowercase(), b'8' | b'9' | b'a' | b'b'),
+        _ => byte.is_ascii_hexdigit(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const UUID: &str = "0b4b2d3c-5d6e-4f70-8a9b-0c1d2e3f4a5b";
+
+    fn kind(name: &str) -> Name<'_> {
+        classify(OsStr::new(name))
+    }
+
+    #[test]
+    fn transcripts_and_their_archives_count() {
+        let live =
+            [("s.jsonl", "s"), ("s-topic-a%2Fb.jsonl", "s-topic-a%2Fb"), ("a.b.jsonl", "a.b")];
+        for (name, session) in live {
+            let expected = Transcript { session: Some(session.as_bytes()), archived_at: None };
+            assert_eq!(kind(name), Name::Transcript(expected), "{name}");
+        }
+        let time = Timestamp::from_unix_millis(1_770_293_045_006);
+        let second = Timestamp::from_unix_millis(1_770_293_045_000);
+        let archives = [
+            ("s.jsonl.reset.2026-02-05T12-04-05.006Z", Some("s"), time),
+            ("s.jsonl.deleted.2026-02-05T12-04-05Z", Some("s"), second),
+            ("s.jsonl.reset.x.jsonl.reset.2026-02-05T12-04-05Z", Some("s.jsonl.reset.x"), second),
+            // Counted by its suffix alone, as OpenClaw does.
+            ("foo.reset.2026-02-05T12-04-05Z", None, second),
+            (".jsonl.reset.2026-02-05T12-04-05Z", None, second),
+        ];
+        for (name, session, archived_at) in archives {
+            let expected = Transcript { session: session.map(str::as_bytes), archived_at };
+            assert_eq!(kind(name), Name::Transcript(expected), "{name}");
+        }
+    }
+
+    #[test]
+    fn copies_and_other_files_do_not() {
+        let others = [
+            "sessions.json",
+            "sessions.json.bak.1770293045006",
+            "s.trajectory.jsonl",
+            "s.jsonl.bak",
+            "s.jsonl.tmp",
+            "s.jsonl.bak.2026-02-05T12-04-05.006Z",
+            "s.jsonl.reset.2026-02-05",
+            "s.jsonl.reset.2026-13-05T12-04-05Z",
+            "s.jsonl.reset.2026-02-05T12:04:05Z",
+            "s.jsonl.reset.2026-02-05T12-04-05.06Z",
+            "s.jsonl.reset.2026-02-05T12-04-05-06Z",
+            "s.jsonl.reset.",
+            ".jsonl",
+            "s.jsonl.zst",
+            "",
+        ];
+        for name in others {
+            assert_eq!(kind(name), Name::Other, "{name}");
+        }
+        for name in [
+            format!("s.checkpoint.{UUID}.jsonl"),
+            format!("S.CHECKPOINT.{}.jsonl", UUID.to_uppercase()),
+        ] {
+            assert_eq!(kind(&name), Name::Other, "{name}");
+        }
+        for not_uuid in
+            ["x", "0b4b2d3c-5d6e-6f70-8a9b-0c1d2e3f4a5b", "0b4b2d3c-5d6e-4f70-ca9b-0c1d2e3f4a5b"]
+        {
+            let name = format!("s.checkpoint.{not_uuid}.jsonl");
+            assert!(matches!(kind(&name), Name::Transcript(_)), "{name}");
+        }
+    }
+
+    #[test]
+    fn compressed_archives_are_known_for_what_they_are() {
+        let archive = "s.jsonl.deleted.2026-02-05T12-04-05.006Z";
+        let hash = "0123456789abcdef0123456789abcdef";
+        for name in [format!("{archive}.zst"), format!("{archive}.{hash}.zst")] {
+            assert_eq!(kind(&name), Name::Compressed, "{name}");
+        }
+    }
+}

@@ -1,0 +1,153 @@
+use std::collections::HashMap;
+
+use crate::{
+    Model, NanoUsd, TokenCounts,
+    rollup::{Bucket, PriceClass, TIER_STARTS},
+};
+
+/// What a million tokens cost, by class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rates {
+    /// Prompt tokens outside the cache.
+    pub input: NanoUsd,
+    /// Generated tokens.
+    pub output: NanoUsd,
+    /// Prompt tokens written to the cache. Those kept for an hour cost twice [`Self::input`].
+    pub cache_creation: NanoUsd,
+    /// Prompt tokens read from the cache.
+    pub cache_read: NanoUsd,
+}
+
+/// The price of a model: rates by the size of the prompt, each for the whole request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Price {
+    /// The rates from each prompt size on, by rising size.
+    tiers: Vec<(u64, Rates)>,
+}
+
+impl Price {
+    /// The same rates for every request. All zero means free of charge.
+    pub fn flat(rates: Rates) -> Self {
+        Self { tiers: vec![(0, rates)] }
+    }
+
+    /// Rates that depend on the number of prompt tokens, cached ones included: each pair holds
+    /// from its first prompt size to that of the next. Smaller prompts than the smallest size
+    /// are charged like it.
+    ///
+    /// `None` if there is no tier.
+    pub fn tiered(mut tiers: Vec<(u64, Rates)>) -> Option<Self> {
+        tiers.sort_by_key(|(start, _)| *start);
+        tiers.first_mut()?.0 = 0;
+        Some(Self { tiers })
+    }
+
+    /// The rates for requests of a class, or `None` if it straddles a change of price: cached
+    /// sums can be told apart only at the sizes in [`TIER_STARTS`].
+    fn rates(&self, tier: u8) -> Option<Rates> {
+        let tier = usize::from(tier);
+        let first = tier.checked_sub(1).map_or(Some(0), |at| TIER_STARTS.get(at).copied())?;
+        let last = TIER_STARTS.get(tier).map_or(u64::MAX, |next| next - 1);
+        let at = |prompt| self.tiers.iter().rev().find(|(start, _)| *start <= prompt);
+        let (rates, end) = (at(first)?, at(last)?);
+        (rates.0 == end.0).then_some(rates.1)
+    }
+}
+
+/// What is known of the prices of models.
+#[derive(Clone, Debug, Default)]
+pub struct Prices {
+    prices: HashMap<(String, String), Price>,
+}
+
+impl Prices {
+    /// No prices: only recorded costs count, the rest is reported as unpriced.
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// Sets the price of a model of a provider, unless it has one.
+    pub fn add(&mut self, provider: &str, model: &str, price: Price) {
+        self.prices.entry((provider.to_owned(), model.to_owned())).or_insert(price);
+    }
+
+    fn price(&self, model: &Model) -> Option<&Price> {
+        let key = (model.provider.clone()?, model.name.clone()?);
+        self.prices.get(&key)
+    }
+
+    /// What the events of a bucket cost, or `None` if that is unknown.
+    pub(crate) fn cost(&self, model: &Model, bucket: &Bucket) -> Option<NanoUsd> {
+        let PriceClass::ToPrice(tier) = bucket.class else { return Some(bucket.recorded) };
+        let rates = self.price(model)?.rates(tier)?;
+        Some(estimate(&bucket.tokens, bucket.cache_creation_1h, &rates))
+    }
+}
+
+/// Tokens at rates per million, rounded half up to the nano-dollar.
+fn estimate(tokens: &TokenCounts, cache_creation_1h: u64, rates: &Rates) -> NanoUsd {
+    let hour = cache_creation_1h.min(tokens.cache_creation);
+    let twice_input = NanoUsd(rates.input.0.saturating_mul(2));
+    let terms = [
+        (tokens.input, rates.input),
+        (tokens.output, rates.output),
+        (tokens.cache_creation - hour, rates.cache_creation),
+        (hour, twice_input),
+        (tokens.cache_read, rates.cache_read),
+    ];
+    let exact = terms.iter().fold(0_u128, |sum, (tokens, rate)| {
+        sum.saturating_add(u128::from(*tokens) * u128::from(rate.0))
+    });
+    NanoUsd(u64::try_from(exact.saturating_add(500_000) / 1_000_000).unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rates(input: u64, output: u64) -> Rates {
+        let usd = |dollars: u64| NanoUsd(dollars * 1_000_000_000);
+        Rates {
+            input: usd(input),
+            output: usd(output),
+            cache_creation: usd(input),
+            cache_read: usd(0),
+        }
+    }
+
+    #[test]
+    fn estimates_are_rounded_once() {
+        let tokens = TokenCounts { input: 10, output: 20, ..TokenCounts::default() };
+        assert_eq!(estimate(&tokens, 0, &rates(1, 2)), NanoUsd(50_000));
+        let odd = Rates { input: NanoUsd(1_499_999), ..rates(0, 0) };
+        let one = TokenCounts { input: 1, ..TokenCounts::default() };
+        assert_eq!(estimate(&one, 0, &odd), NanoUsd(1));
+        let odd = Rates { input: NanoUsd(1_500_000), ..odd };
+        assert_eq!(estimate(&one, 0, &odd), NanoUsd(2));
+        let many = TokenCounts { input: u64::MAX, ..TokenCounts::default() };
+        assert!(estimate(&many, 0, &rates(1_000_000_000, 0)).is_saturated());
+    }
+
+    #[test]
+    fn an_hour_in_the_cache_costs_twice_the_input() {
+        let tokens = TokenCounts { cache_creation: 100, ..TokenCounts::default() };
+        let rates = Rates { input: NanoUsd(10_000_000), ..rates(0, 0) };
+        assert_eq!(estimate(&tokens, 40, &rates), NanoUsd(800));
+        assert_eq!(estimate(&tokens, u64::MAX, &rates), NanoUsd(2_000));
+    }
+
+    #[test]
+    fn a_tier_is_for_the_whole_request() {
+        let price = Price::tiered(vec![(200_001, rates(2, 2)), (0, rates(1, 1))]).unwrap();
+        // Tier 5 is from 200,000 and tier 6 from 200,001 on.
+        for (tier, input) in [(0, 1), (4, 1), (5, 1), (6, 2), (10, 2)] {
+            assert_eq!(price.rates(tier), Some(rates(input, input)), "{tier}");
+        }
+        assert_eq!(price.rates(11), None, "no such tier");
+        let price = Price::tiered(vec![(150_000, rates(2, 2)), (0, rates(1, 1))]).unwrap();
+        assert_eq!(price.rates(3), Some(rates(1, 1)));
+        assert_eq!(price.rates(4), None, "from 128,001 to 199,999 there are two prices");
+        assert_eq!(price.rates(5), Some(rates(2, 2)));
+        assert_eq!(Price::tiered(Vec::new()), None);
+    }
+}

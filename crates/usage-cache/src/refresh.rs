@@ -1,0 +1,194 @@
+//! Bringing the cache up to date.
+
+mod run;
+mod tasks;
+
+use std::{
+    num::NonZeroUsize,
+    ops::ControlFlow,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use common_fs::{Dir, FsError, Host, create_dir_all};
+
+use crate::{
+    CacheProblem, CheckpointPolicy, Locations, UsageCache,
+    discover::{self, Discovery},
+    reconcile,
+    scan::Scanner,
+    store::{self, Loaded, OnDisk, Saver},
+};
+
+use run::Run;
+use tasks::Task;
+
+/// What is to be read, and how.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where the transcripts and the cache are.
+    pub locations: Locations,
+    /// How often what is known so far is saved.
+    pub checkpoint: CheckpointPolicy,
+    /// How many threads read. With one, everything happens in order on the calling thread.
+    pub threads: NonZeroUsize,
+    /// Longer lines are skipped and counted. Each thread may need that much memory.
+    pub line_bytes_max: usize,
+    /// After so many bytes of one transcript progress is reported, and it is considered whether
+    /// to save.
+    pub progress_bytes: u64,
+}
+
+impl Options {
+    /// Room for messages with several large images; answers of models are thousands of times
+    /// shorter.
+    pub const LINE_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+    /// Some tens of milliseconds of reading.
+    pub const PROGRESS_BYTES: u64 = 32 * 1024 * 1024;
+
+    /// The usual options: [`CheckpointPolicy::DEFAULT`], a thread per processor, and the
+    /// constants above.
+    pub fn new(locations: Locations) -> Self {
+        Self {
+            locations,
+            checkpoint: CheckpointPolicy::DEFAULT,
+            threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+            line_bytes_max: Self::LINE_BYTES_MAX,
+            progress_bytes: Self::PROGRESS_BYTES,
+        }
+    }
+}
+
+/// How far a refresh is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Transcripts that were read.
+    pub files_done: u64,
+    /// Transcripts that have to be read.
+    pub files_total: u64,
+    /// Bytes that were read.
+    pub bytes_done: u64,
+    /// Bytes that have to be read.
+    pub bytes_total: u64,
+}
+
+/// Told how far a refresh is, on the thread that called it. Breaking off ends the refresh soon;
+/// what was read until then is saved.
+pub type OnProgress<'p> = &'p mut dyn FnMut(Progress) -> ControlFlow<()>;
+
+/// What a refresh took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Work {
+    /// Transcripts that were read, from the beginning or from where the last reading ended.
+    pub scanned_files: u64,
+    /// Bytes that were read in them.
+    pub scanned_bytes: u64,
+    /// How often the cache file was written durably.
+    pub writes: u64,
+    /// Bytes written to it.
+    pub written_bytes: u64,
+    /// How long it took.
+    pub elapsed: Duration,
+}
+
+/// What came of a refresh.
+pub struct Refreshed {
+    /// What is known now.
+    pub usage: UsageCache,
+    /// What it took.
+    pub work: Work,
+    /// What went wrong with the cache file. The answers are right nevertheless.
+    pub problems: Vec<CacheProblem>,
+    /// Whether the caller broke off before everything was read.
+    pub interrupted: bool,
+}
+
+/// Loads the cache and looks at the transcripts, without reading or writing any.
+///
+/// The answers are those of the last refresh; [`UsageCache::status`] says how far they are
+/// behind.
+pub fn open(host: Host<'_>, options: &Options) -> (UsageCache, Vec<CacheProblem>) {
+    let locations = &options.locations;
+    let discovery = discover(host, options);
+    let loaded = store::load(host, &locations.cache);
+    let plan = reconcile::reconcile(&loaded.entries, &discovery);
+    // Where there is no lock to look at, nobody holds it.
+    let refreshing = store::is_busy(host.fs, &locations.cache).unwrap_or(false);
+    let Loaded { entries, models, problem, .. } = loaded;
+    let usage = UsageCache::new(entries, models, discovery, plan.standing, refreshing);
+    (usage, problem.into_iter().collect())
+}
+
+/// Reads what is new in the transcripts and saves what is known to the cache file.
+///
+/// The answers are exact whatever becomes of the cache file: if it is lost, damaged, locked or
+/// cannot be written, only time is lost, and [`Refreshed::problems`] says so. Transcripts that
+/// cannot be read are reported by [`UsageCache::status`].
+///
+/// If nothing has changed, each transcript is looked at once, the cache is read once, and
+/// nothing is opened or written.
+pub fn refresh(host: Host<'_>, options: &Options, on_progress: OnProgress<'_>) -> Refreshed {
+    let started = host.clock.monotonic();
+    let discovery = discover(host, options);
+    let mut loaded = store::load(host, &options.locations.cache);
+    let mut plan = reconcile::reconcile(&loaded.entries, &discovery);
+    let mut problems: Vec<CacheProblem> = loaded.problem.take().into_iter().collect();
+    let mut dir = None;
+    let mut saver = None;
+    if !plan.is_nothing() && loaded.on_disk != OnDisk::Untouchable {
+        match open_to_save(host, options, &mut dir, &mut loaded) {
+            Ok(Some((opened, reloaded))) => {
+                saver = Some(opened);
+                if reloaded {
+                    plan = reconcile::reconcile(&loaded.entries, &discovery);
+                }
+            }
+            Ok(None) => problems.push(CacheProblem::Busy),
+            Err(error) => problems.push(CacheProblem::NotSaved(error.into())),
+        }
+    }
+    let Loaded { entries, models, .. } = loaded;
+    let models = Mutex::new(models);
+    let tasks: Vec<Task<'_>> =
+        plan.jobs.iter().filter_map(|job| Task::new(job, &discovery, &entries)).collect();
+    let scanner = Scanner { clock: host.clock, models: &models, options };
+    let mut run =
+        Run::new(host.clock, options, &models, entries, std::mem::take(&mut plan.standing), saver);
+    run.take_missing(&plan);
+    let flow = tasks::read_all(&tasks, &scanner, &discovery, options, &mut run, on_progress);
+    run.finish();
+
+    problems.append(&mut run.problems);
+    let Run { entries, standing, mut work, .. } = run;
+    work.elapsed = host.clock.monotonic().saturating_sub(started);
+    let models = models.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let usage = UsageCache::new(entries, models, discovery, standing, false);
+    Refreshed { usage, work, problems, interrupted: flow.is_break() }
+}
+
+fn discover(host: Host<'_>, options: &Options) -> Discovery {
+    discover::discover(host.fs, &options.locations.openclaw, options.threads.get())
+}
+
+/// Takes the right to save; `None` if another process has it. If another process has saved
+/// since the cache was loaded, loads it again, and says so.
+fn open_to_save<'d>(
+    host: Host<'_>,
+    options: &Options,
+    dir: &'d mut Option<Box<dyn Dir>>,
+    loaded: &mut Loaded,
+) -> Result<Option<(Saver<'d>, bool)>, FsError> {
+    let path = &options.locations.cache;
+    let (parent, name) = common_fs::split_path(common_fs::Op::Open, path)?;
+    let dir = dir.insert(create_dir_all(host.fs, &parent)?);
+    let Some(mut saver) = Saver::acquire(host, &**dir, name, loaded.on_disk)? else {
+        return Ok(None);
+    };
+    let reload = !saver.is_unchanged()?;
+    if reload {
+        *loaded = store::load(host, path);
+        saver.reloaded(loaded.on_disk);
+    }
+    Ok(Some((saver, reload)))
+}

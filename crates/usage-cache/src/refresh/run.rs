@@ -1,0 +1,159 @@
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+};
+
+use common_fs::{Clock, Timestamp};
+
+use super::{
+    Options, Work,
+    tasks::{Message, Task},
+};
+use crate::{
+    CacheProblem,
+    checkpoint::{Action, Checkpoint, Event},
+    models::Models,
+    reconcile::{Known, Plan, Standing},
+    scan::Scanned,
+    store::{Entries, Entry, Saver},
+    transcript::Transcript,
+};
+
+/// A refresh that is being carried out: takes in what the readers find, and saves it in
+/// batches.
+pub(super) struct Run<'r> {
+    clock: &'r dyn Clock,
+    models: &'r Mutex<Models>,
+    pub(super) entries: Entries,
+    pub(super) standing: Standing,
+    pub(super) work: Work,
+    pub(super) problems: Vec<CacheProblem>,
+    /// Without one, nothing is saved.
+    saver: Option<Saver<'r>>,
+    checkpoint: Checkpoint,
+    /// Paths whose record in the cache file is out of date.
+    changed: BTreeSet<PathBuf>,
+}
+
+impl<'r> Run<'r> {
+    pub(super) fn new(
+        clock: &'r dyn Clock,
+        options: &Options,
+        models: &'r Mutex<Models>,
+        entries: Entries,
+        standing: Standing,
+        saver: Option<Saver<'r>>,
+    ) -> Self {
+        Self {
+            clock,
+            models,
+            entries,
+            standing,
+            work: Work::default(),
+            problems: Vec::new(),
+            saver,
+            checkpoint: Checkpoint::new(options.checkpoint, clock.monotonic()),
+            changed: BTreeSet::new(),
+        }
+    }
+
+    /// Takes in what is known without reading: which transcripts are gone, and which are back.
+    pub(super) fn take_missing(&mut self, plan: &Plan) {
+        let now = self.clock.now();
+        for path in &plan.archived {
+            self.entries.remove(path);
+            self.changed.insert(path.clone());
+        }
+        for path in &plan.gone {
+            self.set_gone(path, Some(now));
+        }
+        for path in &plan.returned {
+            self.set_gone(path, None);
+        }
+        if !self.changed.is_empty() {
+            self.step(Event::Changed);
+        }
+    }
+
+    fn set_gone(&mut self, path: &Path, gone_since: Option<Timestamp>) {
+        if let Some(entry) = self.entries.get(path) {
+            let transcript = Transcript { gone_since, ..Transcript::clone(&entry.transcript) };
+            self.put(path, transcript, Vec::new());
+        }
+    }
+
+    fn put(&mut self, path: &Path, transcript: Transcript, renamed_from: Vec<PathBuf>) {
+        self.changed.extend(renamed_from.iter().cloned());
+        self.changed.insert(path.to_owned());
+        Entry::put(&mut self.entries, path, transcript, renamed_from);
+    }
+
+    /// Takes in what a reader found.
+    pub(super) fn take(&mut self, message: Message<'_>) {
+        match message {
+            Message::Partial { task, transcript, .. } => {
+                self.put(&task.found.path, *transcript, Vec::new());
+                self.step(Event::Changed);
+            }
+            Message::Finished { task, scanned, .. } => self.take_finished(task, scanned),
+        }
+    }
+
+    fn take_finished(&mut self, task: &Task<'_>, scanned: Scanned) {
+        match scanned {
+            Scanned::Done { transcript, bytes, renamed_from } => {
+                self.standing.subtract(task.known);
+                self.standing.add(Known::Fresh);
+                self.work.scanned_files += 1;
+                self.work.scanned_bytes += bytes;
+                self.put(&task.found.path, *transcript, renamed_from);
+                self.step(Event::Scanned);
+            }
+            Scanned::Vanished => {
+                self.standing.subtract(task.known);
+                if task.known != Known::Unknown {
+                    self.set_gone(&task.found.path, Some(self.clock.now()));
+                    self.step(Event::Changed);
+                }
+            }
+            Scanned::Failed(error) => self.standing.unreadable.push(error),
+            Scanned::Unsteady | Scanned::Interrupted => (),
+        }
+    }
+
+    /// Saves the rest.
+    pub(super) fn finish(&mut self) {
+        self.step(Event::Finished);
+        if let Some(saver) = &self.saver {
+            let written = saver.written();
+            self.work.writes = written.writes;
+            self.work.written_bytes = written.bytes;
+        }
+    }
+
+    fn step(&mut self, event: Event) {
+        if self.checkpoint.step(event, self.clock.monotonic()) == Action::Continue {
+            return;
+        }
+        let Some(saver) = &mut self.saver else { return };
+        let models = self.models.lock().unwrap_or_else(PoisonError::into_inner);
+        match saver.save(&mut self.entries, &models, &self.changed) {
+            Ok(()) => {
+                self.changed.clear();
+                drop(models);
+                self.checkpoint.saved(self.clock.monotonic());
+            }
+            Err(problem) => {
+                // Somebody else's file is not ours to try again; of other failures the first
+                // says enough.
+                if let CacheProblem::Changed { .. } = problem {
+                    self.saver = None;
+                }
+                if self.problems.is_empty() {
+                    self.problems.push(problem);
+                }
+            }
+        }
+    }
+}

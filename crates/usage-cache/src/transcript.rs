@@ -1,0 +1,70 @@
+use common_fs::{FileId, Stat, Timestamp};
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::rollup::Rollup;
+
+/// How many bytes before the end of what was parsed have to be the same for a transcript to
+/// count as the one that was parsed.
+pub(crate) const ANCHOR_BYTES: usize = 4096;
+
+/// A hash of up to [`ANCHOR_BYTES`] bytes before an offset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Anchor(pub(crate) u64);
+
+impl Anchor {
+    pub(crate) fn of(bytes: &[u8]) -> Self {
+        Self(xxh3_64(bytes))
+    }
+}
+
+/// What a file looked like: as long as it looks the same, nobody has written to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Fingerprint {
+    pub(crate) id: FileId,
+    pub(crate) size_bytes: u64,
+    pub(crate) modified: Timestamp,
+    pub(crate) changed: Timestamp,
+}
+
+impl From<&Stat> for Fingerprint {
+    fn from(stat: &Stat) -> Self {
+        let Stat { id, size_bytes, modified, changed, .. } = *stat;
+        Self { id, size_bytes, modified, changed }
+    }
+}
+
+/// Lines that were passed over although they may have mattered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct LineCounts {
+    pub(crate) malformed: u64,
+    pub(crate) too_long: u64,
+}
+
+/// All that is known of a transcript, from reading it up to some offset.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Transcript {
+    /// What the file looked like when it was read.
+    pub(crate) fingerprint: Fingerprint,
+    /// The wall clock just before that.
+    pub(crate) scanned_at: Timestamp,
+    /// Just after the last line end that was read; the next reading begins here.
+    pub(crate) parsed_to: u64,
+    /// Of the bytes before `parsed_to`; `None` if they were not at hand.
+    pub(crate) anchor: Option<Anchor>,
+    /// Whether the file was read to its end. If not, the reading was saved half-way.
+    pub(crate) complete: bool,
+    /// Whether another version of the parser made this: then it counts only until the
+    /// transcript is read again, or for good if it is gone.
+    pub(crate) outdated: bool,
+    pub(crate) lines: LineCounts,
+    pub(crate) rollup: Rollup,
+    /// When the file was first found missing. Its events count on.
+    pub(crate) gone_since: Option<Timestamp>,
+}
+
+impl Transcript {
+    /// Whether the file ends in the middle of a line, which may still be finished.
+    pub(crate) fn has_unfinished_line(&self) -> bool {
+        self.gone_since.is_none() && self.complete && self.parsed_to < self.fingerprint.size_bytes
+    }
+}

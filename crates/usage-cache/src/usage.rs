@@ -1,0 +1,158 @@
+use std::path::PathBuf;
+
+use common_fs::{FsError, Timestamp};
+
+use crate::{
+    discover::{Discovery, Root},
+    models::Models,
+    reconcile::{Reach, Scope, Standing},
+    store::{Entries, Entry},
+};
+
+/// What is known of all transcripts, in memory.
+///
+/// Made by [`open`](crate::open) or [`refresh()`](crate::refresh()), asked by
+/// [`summary`](Self::summary) as often as needed, for any days, time zone and prices.
+pub struct UsageCache {
+    entries: Entries,
+    models: Models,
+    scope: Scope,
+    status: Status,
+}
+
+/// How complete the answers are.
+#[derive(Debug)]
+pub struct Status {
+    /// In a word.
+    pub freshness: Freshness,
+    /// Transcripts that exist and are counted, if only as they were at the last refresh.
+    pub cached_files: u64,
+    /// Transcripts that exist and have lines that are not counted yet.
+    pub pending_files: u64,
+    /// Of the pending ones, how many are counted as they were at the last refresh.
+    pub stale_files: u64,
+    /// When a transcript was last read.
+    pub refreshed_at: Option<Timestamp>,
+    /// Transcripts that exist no more and are counted as they last were.
+    pub gone_files: u64,
+    /// Transcripts counted as they last were, in places that cannot be looked at now.
+    pub unverified_files: u64,
+    /// Transcripts that end in an unfinished line, which will count when it is finished.
+    pub unfinished_files: u64,
+    /// Lines that are no JSON, or only in part.
+    pub malformed_lines: u64,
+    /// Lines longer than [`Options::line_bytes_max`](crate::Options::line_bytes_max).
+    pub too_long_lines: u64,
+    /// Names of transcripts that are links, directories or other things, and are passed over.
+    pub not_files: u64,
+    /// Transcripts in compressed archives, which are passed over.
+    pub compressed_files: u64,
+    /// Files and directories that cannot be read, with their transcripts.
+    pub unreadable: Vec<FsError>,
+    /// Where was looked.
+    pub roots: Vec<Root>,
+}
+
+/// How far the answers are behind the transcripts, in OpenClaw's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Freshness {
+    /// Everything is counted.
+    Fresh,
+    /// Some of it is not counted yet.
+    Partial,
+    /// Nothing is counted yet.
+    Stale,
+    /// Another process is refreshing the cache just now.
+    Refreshing,
+}
+
+impl UsageCache {
+    pub(crate) fn new(
+        entries: Entries,
+        models: Models,
+        discovery: Discovery,
+        standing: Standing,
+        refreshing: bool,
+    ) -> Self {
+        let scope = Scope::of(&discovery);
+        let status = Status::new(&entries, &scope, discovery, standing, refreshing);
+        Self { entries, models, scope, status }
+    }
+
+    /// How complete the answers are.
+    pub fn status(&self) -> &Status {
+        &self.status
+    }
+
+    /// The paths of the transcripts that exist no more, sorted.
+    pub fn gone(&self) -> Vec<PathBuf> {
+        let gone = self.counted().filter(|(_, entry)| entry.transcript.gone_since.is_some());
+        let mut paths: Vec<PathBuf> = gone.map(|(path, _)| path.clone()).collect();
+        paths.sort();
+        paths
+    }
+
+    /// The entries that count: those of the roots that were looked at.
+    pub(crate) fn counted(&self) -> impl Iterator<Item = (&PathBuf, &Entry)> {
+        in_scope(&self.entries, &self.scope)
+    }
+
+    pub(crate) fn models(&self) -> &Models {
+        &self.models
+    }
+}
+
+fn in_scope<'e>(
+    entries: &'e Entries,
+    scope: &Scope,
+) -> impl Iterator<Item = (&'e PathBuf, &'e Entry)> {
+    entries.iter().filter(|(path, _)| scope.of_path(path) != Reach::Outside)
+}
+
+impl Status {
+    fn new(
+        entries: &Entries,
+        scope: &Scope,
+        discovery: Discovery,
+        standing: Standing,
+        refreshing: bool,
+    ) -> Self {
+        let Standing { fresh_files, stale_files, unknown_files, unverified_files, .. } = standing;
+        let mut unreadable = discovery.errors;
+        unreadable.extend(standing.unreadable);
+        let cached_files = fresh_files + stale_files;
+        let pending_files = stale_files + unknown_files;
+        let complete = pending_files == 0 && unverified_files == 0 && unreadable.is_empty();
+        let freshness = match (refreshing, complete) {
+            (true, _) => Freshness::Refreshing,
+            (false, true) => Freshness::Fresh,
+            (false, false) if 0 < cached_files + unverified_files => Freshness::Partial,
+            (false, false) => Freshness::Stale,
+        };
+        let mut status = Self {
+            freshness,
+            cached_files,
+            pending_files,
+            stale_files,
+            refreshed_at: None,
+            gone_files: 0,
+            unverified_files,
+            unfinished_files: 0,
+            malformed_lines: 0,
+            too_long_lines: 0,
+            not_files: discovery.not_files,
+            compressed_files: discovery.compressed,
+            unreadable,
+            roots: discovery.roots,
+        };
+        for (_, entry) in in_scope(entries, scope) {
+            let transcript = &entry.transcript;
+            status.refreshed_at = status.refreshed_at.max(Some(transcript.scanned_at));
+            status.gone_files += u64::from(transcript.gone_since.is_some());
+            status.unfinished_files += u64::from(transcript.has_unfinished_line());
+            status.malformed_lines += transcript.lines.malformed;
+            status.too_long_lines += transcript.lines.too_long;
+        }
+        status
+    }
+}

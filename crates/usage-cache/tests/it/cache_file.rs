@@ -1,0 +1,209 @@
+//! The cache file: what it says, and what becomes of it in bad hands (rows U16, U17, U19).
+
+use common_fs::{Host, Op, observe::Errno, sim::Faults};
+use serde_json::{Value, json};
+use usage_cache::{CacheProblem, Refreshed};
+
+use crate::world::{CACHE, World, all, answer, answer_at, path, session, tokens};
+
+/// Three transcripts, one of them gone.
+fn world() -> World {
+    let world = World::new();
+    world.put("a.jsonl", session("a") + &answer(1) + &answer_at("2026-02-06T00:00:00Z", 2));
+    world.put("b.jsonl", session("b") + &answer(4) + "not json\n");
+    world.put("c.jsonl", session("c") + &answer(8));
+    world.wait();
+    world.refreshed();
+    world.sim.fs.remove(path("c.jsonl"));
+    world.refreshed();
+    world
+}
+
+fn cache(world: &World) -> Vec<u8> {
+    world.sim.fs.content(CACHE).unwrap()
+}
+
+/// Refreshes with this cache file, and checks that the present transcripts are right.
+fn refresh_with(world: &World, cache: &[u8]) -> Refreshed {
+    world.sim.fs.put(CACHE, cache);
+    world.wait();
+    let refreshed = world.refresh();
+    let present = crate::world::present(&refreshed.usage).totals.tokens.total;
+    assert_eq!(present, 7);
+    refreshed
+}
+
+#[test]
+fn the_file_is_readable_by_other_tools() {
+    let world = World::new();
+    world.put("a.jsonl", session("a") + &answer(1_500));
+    world.wait();
+    world.refreshed();
+    let text = String::from_utf8(cache(&world)).unwrap();
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let header = json!({
+        "format": "upkeep-usage-cache",
+        "version": 1,
+        "parsers": {"openclaw": 1},
+        "sum": lines[0]["sum"],
+    });
+    assert_eq!(lines[0], header);
+    let record = &lines[1];
+    assert_eq!(record["path"], path("a.jsonl").to_str().unwrap());
+    let transcript = &record["transcript"];
+    assert_eq!(transcript["source"], "openclaw");
+    assert_eq!(transcript["sizeBytes"], transcript["parsedTo"]);
+    assert_eq!(transcript["models"], json!([["openai", "gpt-5.5"]]));
+    // 2026-02-05T12:00Z is quarter 1,966,992 since 1970.
+    let bucket = json!([1_966_992, 0, 0, 1, 1_500, 0, 0, 0, 0, 1_500, 1_500_000_000]);
+    assert_eq!(transcript["buckets"], json!([bucket]));
+    assert_eq!(world.sim.fs.stat(CACHE).unwrap().mode, 0o600);
+    assert_eq!(world.sim.fs.stat("/state").unwrap().mode, 0o700);
+}
+
+#[test]
+fn u16_a_file_cut_anywhere_costs_time_only() {
+    let world = world();
+    let whole = cache(&world);
+    for len in 0..=whole.len() {
+        let refreshed = refresh_with(&world, &whole[..len]);
+        assert!(refreshed.problems.is_empty(), "{len}: {:?}", refreshed.problems);
+        let again = world.refreshed();
+        assert_eq!((again.work.scanned_files, again.work.writes), (0, 0), "{len}");
+    }
+}
+
+#[test]
+fn u16_a_flipped_bit_costs_time_only() {
+    let world = world();
+    let whole = cache(&world);
+    for at in 0..whole.len() {
+        let mut damaged = whole.clone();
+        damaged[at] ^= 1 << (at % 8);
+        let refreshed = refresh_with(&world, &damaged);
+        let gone = tokens(&refreshed.usage) - 7;
+        assert!(gone == 0 || gone == 8, "byte {at}");
+        world.sim.fs.put(CACHE, &whole);
+    }
+}
+
+#[test]
+fn u16_a_record_that_claims_much_is_not_believed() {
+    let world = world();
+    let text = String::from_utf8(cache(&world)).unwrap();
+    // Without a matching sum nothing counts, with a matching one everything has to be there.
+    let forged = text.replace("\"models\":[[", "\"models\":[],\"x\":[[");
+    refresh_with(&world, forged.as_bytes());
+}
+
+#[test]
+fn a_newer_file_is_left_alone() {
+    let world = world();
+    let header = "{\"format\":\"upkeep-usage-cache\",\"version\":2,\"parsers\":{}";
+    let sum = xxhash_rust::xxh3::xxh3_64(header.as_bytes());
+    let newer = format!("{header},\"sum\":\"{sum:016x}\"}}\nwhatever\n");
+    let refreshed = refresh_with(&world, newer.as_bytes());
+    let problem = &refreshed.problems[..];
+    assert!(matches!(problem, [CacheProblem::TooNew { version: 2, .. }]), "{problem:?}");
+    assert_eq!(cache(&world), newer.as_bytes());
+}
+
+#[test]
+fn a_file_of_another_parser_is_read_again_but_what_is_gone_stays() {
+    let world = world();
+    let text = String::from_utf8(cache(&world)).unwrap();
+    let (header, records) = text.split_once('\n').unwrap();
+    assert!(header.contains("{\"openclaw\":1}"));
+    let header = "{\"format\":\"upkeep-usage-cache\",\"version\":1,\"parsers\":{\"openclaw\":0}";
+    let sum = xxhash_rust::xxh3::xxh3_64(header.as_bytes());
+    let older = format!("{header},\"sum\":\"{sum:016x}\"}}\n{records}");
+    // One more transcript vanishes at the same time.
+    world.sim.fs.remove(path("b.jsonl"));
+    world.sim.fs.put(CACHE, older.as_bytes());
+    world.wait();
+    let refreshed = world.refreshed();
+    assert_eq!((refreshed.work.scanned_files, tokens(&refreshed.usage)), (1, 15));
+    assert_eq!(refreshed.usage.status().gone_files, 2);
+    let again = world.refreshed();
+    assert_eq!((again.work.scanned_files, tokens(&again.usage)), (0, 15));
+}
+
+#[test]
+fn a_file_that_is_no_cache_is_kept_under_another_name() {
+    let world = world();
+    let novel = b"It was a dark and stormy night.\nThe rain fell in torrents.\n".repeat(9);
+    for attempt in 0..3 {
+        let refreshed = refresh_with(&world, &novel);
+        let problem = &refreshed.problems[..];
+        assert!(matches!(problem, [CacheProblem::NotACache { .. }]), "{problem:?}");
+        let aside = match attempt {
+            0 => format!("{CACHE}.not-a-cache"),
+            nth => format!("{CACHE}.not-a-cache-{nth}"),
+        };
+        assert_eq!(world.sim.fs.content(aside).unwrap(), novel);
+        assert!(world.refresh().problems.is_empty());
+    }
+}
+
+#[test]
+fn u17_a_file_that_others_can_change_is_not_used() {
+    for (mode, uid) in [(0o620, 1_000), (0o602, 1_000), (0o600, 1_001)] {
+        let world = world();
+        world.sim.fs.set_mode(CACHE, mode);
+        world.sim.fs.set_owner(CACHE, uid, 1_000);
+        let before = cache(&world);
+        let refreshed = world.refresh();
+        let problem = &refreshed.problems[..];
+        assert!(matches!(problem, [CacheProblem::Untrusted { .. }]), "{problem:?}");
+        assert_eq!(tokens(&refreshed.usage), 7);
+        assert_eq!(cache(&world), before);
+    }
+}
+
+#[test]
+fn u19_a_cache_that_cannot_be_written_is_reported_and_changes_no_answer() {
+    for errno in [Errno::NOSPC, Errno::ROFS, Errno::ACCESS, Errno::IO] {
+        let steps = {
+            let world = world();
+            world.append("a.jsonl", answer(16));
+            world.refresh_with(Faults::none()).1.trace()
+        };
+        for (nth, (op, at)) in steps.iter().enumerate() {
+            if !at.starts_with("/state") || matches!(op, Op::Remove) {
+                continue;
+            }
+            let world = world();
+            world.append("a.jsonl", answer(16));
+            let (refreshed, _) = world.refresh_with(Faults::none().fail(nth, errno));
+            let present = crate::world::present(&refreshed.usage).totals.tokens.total;
+            assert_eq!(present, 23, "{op:?} {nth}");
+            world.wait();
+            assert_eq!(all(&world.refresh().usage).totals.tokens.total, 31, "{op:?} {nth}");
+        }
+    }
+}
+
+#[test]
+fn a_cache_that_is_removed_meanwhile_is_not_brought_back_half() {
+    let world = World::new();
+    for nth in 0..400 {
+        world.put(&format!("{nth}.jsonl"), answer(1));
+    }
+    let mut world = world;
+    world.options.checkpoint.files = 100;
+    let fs = world.sim.fs.clone();
+    let mut removed = false;
+    let refreshed = usage_cache::refresh(world.sim.host(), &world.options, &mut |progress| {
+        if progress.files_done == 150 && !removed {
+            fs.remove(CACHE);
+            removed = true;
+        }
+        std::ops::ControlFlow::Continue(())
+    });
+    assert_eq!(tokens(&refreshed.usage), 400);
+    let problem = &refreshed.problems[..];
+    assert!(matches!(problem, [CacheProblem::Changed { .. }]), "{problem:?}");
+    assert!(world.sim.fs.content(CACHE).is_none());
+    let host: Host<'_> = world.sim.host();
+    assert!(crate::world::refresh(host, &world.options).problems.is_empty());
+}

@@ -1,0 +1,101 @@
+//! Where transcripts are found, and what places that cannot be looked at mean.
+
+use common_fs::{Op, observe::Errno, sim::Faults};
+use usage_cache::{Freshness, RootState};
+
+use crate::world::{SESSIONS, World, answer, path, tokens};
+
+#[test]
+fn all_agents_are_looked_at_and_links_count_once() {
+    let world = World::new();
+    world.put("a.jsonl", answer(1));
+    world.sim.fs.make_dir("/disk/x/sessions");
+    world.sim.fs.put("/disk/x/sessions/b.jsonl", answer(2).as_bytes());
+    world.sim.fs.symlink("/h/.openclaw/agents/linked", "/disk/x");
+    world.sim.fs.symlink("/h/.openclaw/agents/again", "main");
+    world.sim.fs.make_dir("/h/.openclaw/agents/empty");
+    world.sim.fs.put("/h/.openclaw/agents/file", b"");
+    world.wait();
+    let found = world.refreshed().usage;
+    assert_eq!((tokens(&found), found.status().cached_files), (3, 2));
+    assert_eq!(found.status().roots[0].state, RootState::Listed);
+}
+
+#[test]
+fn a_state_directory_may_be_reached_by_different_names() {
+    let mut world = World::new();
+    world.put("a.jsonl", answer(1));
+    world.wait();
+    world.refreshed();
+    world.sim.fs.symlink("/alias", "/h/.openclaw");
+    world.options.locations.openclaw = vec!["/alias".into(), "/h/.openclaw".into()];
+    let again = world.refreshed();
+    assert_eq!((tokens(&again.usage), again.work.scanned_files), (1, 0));
+}
+
+#[test]
+fn u10_names_of_any_kind_are_kept_exactly() {
+    use std::os::unix::ffi::OsStringExt as _;
+    let names: [&[u8]; 5] =
+        [b"\xff\xfe.jsonl", b"a\nb.jsonl", b"\xc3\xa4\x80.jsonl", &[b'n'; 249], b"\"\\.jsonl"];
+    let world = World::new();
+    for (nth, name) in names.iter().enumerate() {
+        let mut name = name.to_vec();
+        if nth == 3 {
+            name.extend(b".jsonl");
+        }
+        let name = std::ffi::OsString::from_vec(name);
+        world.sim.fs.put(std::path::Path::new(SESSIONS).join(name), answer(1).as_bytes());
+    }
+    world.wait();
+    assert_eq!(tokens(&world.refreshed().usage), 5);
+    let again = world.refreshed();
+    assert_eq!((tokens(&again.usage), again.work.scanned_files), (5, 0));
+}
+
+#[test]
+fn a_root_that_is_missing_or_unreadable_keeps_its_history() {
+    let world = World::new();
+    world.put("a.jsonl", answer(1));
+    world.wait();
+    world.refreshed();
+    world.sim.fs.make_dir("/h2");
+    world.sim.fs.rename("/h", "/gone");
+    let missing = world.refreshed();
+    let status = missing.usage.status();
+    assert_eq!((tokens(&missing.usage), status.unverified_files, status.gone_files), (1, 1, 0));
+    assert_eq!((status.freshness, status.roots[0].state), (Freshness::Partial, RootState::Missing));
+    world.sim.fs.rename("/gone", "/h");
+    let (_, faults) = world.refresh_with(Faults::none());
+    let listed =
+        faults.trace().iter().position(|call| *call == (Op::List, SESSIONS.into())).unwrap();
+    let (denied, _) = world.refresh_with(Faults::none().fail(listed, Errno::ACCESS));
+    let status = denied.usage.status();
+    assert_eq!((tokens(&denied.usage), status.unverified_files), (1, 1));
+    assert_eq!(status.unreadable.len(), 1);
+    let back = world.refreshed();
+    assert_eq!((tokens(&back.usage), back.work.scanned_files), (1, 0));
+    assert_eq!(back.usage.status().freshness, Freshness::Fresh);
+}
+
+#[test]
+fn a_file_that_cannot_be_looked_at_keeps_its_history() {
+    let world = World::new();
+    world.put("a.jsonl", answer(1));
+    world.wait();
+    world.refreshed();
+    let (_, faults) = world.refresh_with(Faults::none());
+    let looked =
+        faults.trace().iter().position(|call| *call == (Op::Stat, path("a.jsonl"))).unwrap();
+    let (denied, _) = world.refresh_with(Faults::none().fail(looked, Errno::IO));
+    let status = denied.usage.status();
+    assert_eq!((tokens(&denied.usage), status.gone_files, status.unverified_files), (1, 0, 1));
+}
+
+#[test]
+fn compressed_archives_are_counted_as_passed_over() {
+    let world = World::new();
+    world.put("a.jsonl.deleted.2026-02-05T12-04-05.006Z.zst", b"\x28\xb5\x2f\xfd");
+    let found = world.refreshed().usage;
+    assert_eq!((found.status().compressed_files, found.status().cached_files), (1, 0));
+}

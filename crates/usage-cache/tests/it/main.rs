@@ -1,0 +1,14 @@
+//! The public behaviour of `usage-cache`, one binary.
+//!
+//! Rows `U…` name faults of the project's fault catalogue, see `docs/faults.md`.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod cache_file;
+mod checkpoints;
+mod discovery;
+mod ledger;
+mod prices;
+mod properties;
+mod refresh;
+mod vectors;
+mod world;

@@ -1,0 +1,207 @@
+//! Law 1: whatever happens to the transcripts, the cache and the machine, a refresh finds what a
+//! scan from nothing finds.
+
+use std::time::Duration;
+
+use common_fs::{
+    observe::Errno,
+    sim::{Faults, Sim},
+};
+use proptest::prelude::*;
+use usage_cache::{Gone, Prices, Query, Summary, UsageCache, Zone};
+
+use crate::world::{LINE_BYTES_MAX, World, answer_at, path, session};
+
+const FILES: usize = 4;
+
+#[derive(Clone, Debug)]
+enum Step {
+    /// In place if the file exists.
+    Put(usize, Vec<u8>),
+    Append(usize, Vec<u8>),
+    /// By renaming a new file over it.
+    Replace(usize, Vec<u8>),
+    Truncate(usize, prop::sample::Index),
+    Rename(usize, usize),
+    Archive(usize),
+    Delete(usize),
+    /// Sets the modification time, now and then to the one that it had.
+    Touch(usize, i64),
+    /// Nothing happens for so long.
+    Wait(Duration),
+    Sync,
+    Refresh,
+    /// One operation of a refresh fails, or all from there on: the process was killed.
+    Fail(prop::sample::Index),
+    Kill(prop::sample::Index),
+    /// The same, and then the power goes.
+    PowerCut(prop::sample::Index, u64),
+}
+
+/// The content of a transcript, cut anywhere.
+fn content() -> impl Strategy<Value = Vec<u8>> {
+    let line = prop_oneof![
+        6 => (0_u32..28, 0_u32..24, 1_u64..1_000).prop_map(|(day, hour, tokens)| {
+            answer_at(&format!("2026-02-{:02}T{hour:02}:14:59Z", day + 1), tokens).into_bytes()
+        }),
+        1 => (1_u64..50).prop_map(|tokens| answer_at("never", tokens).into_bytes()),
+        1 => "[a-z]{0,20}".prop_map(|id| session(&id).into_bytes()),
+        1 => Just(b"\n".to_vec()),
+        1 => Just(b"{\"usage\": not json}\n".to_vec()),
+        1 => Just(b"\r\n\0\0\0\n".to_vec()),
+        1 => (LINE_BYTES_MAX - 2..LINE_BYTES_MAX + 3).prop_map(|len| [vec![b'x'; len], b"\n".to_vec()].concat()),
+    ];
+    let text = prop::collection::vec(line, 0..6).prop_map(|lines| lines.concat());
+    (text, any::<prop::sample::Index>(), 0..4).prop_map(|(mut text, cut, whole)| {
+        if whole == 0 {
+            text.truncate(cut.index(text.len() + 1));
+        }
+        text
+    })
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let file = 0..FILES;
+    let at = any::<prop::sample::Index>;
+    prop_oneof![
+        3 => (file.clone(), content()).prop_map(|(file, content)| Step::Put(file, content)),
+        6 => (file.clone(), content()).prop_map(|(file, content)| Step::Append(file, content)),
+        2 => (file.clone(), content()).prop_map(|(file, content)| Step::Replace(file, content)),
+        1 => (file.clone(), at()).prop_map(|(file, at)| Step::Truncate(file, at)),
+        1 => (file.clone(), file.clone()).prop_map(|(from, to)| Step::Rename(from, to)),
+        1 => file.clone().prop_map(Step::Archive),
+        1 => file.clone().prop_map(Step::Delete),
+        1 => (file, -3_i64..3).prop_map(|(file, seconds)| Step::Touch(file, seconds)),
+        2 => (0_u64..30_000).prop_map(|millis| Step::Wait(Duration::from_millis(millis))),
+        1 => Just(Step::Sync),
+        4 => Just(Step::Refresh),
+        1 => at().prop_map(Step::Fail),
+        2 => at().prop_map(Step::Kill),
+        2 => (at(), any::<u64>()).prop_map(|(at, seed)| Step::PowerCut(at, seed)),
+    ]
+}
+
+fn name(file: usize) -> String {
+    format!("s{file}.jsonl")
+}
+
+fn exists(world: &World, file: usize) -> bool {
+    world.sim.fs.content(path(&name(file))).is_some()
+}
+
+/// How many operations a refresh would take from here.
+fn operations(world: &World) -> usize {
+    // On a copy of the machine.
+    world.sim.fs.sync_all();
+    let fs = world.sim.fs.power_loss(0);
+    let copy = World { sim: Sim { fs, ..world.sim.clone() }, options: world.options.clone() };
+    copy.refresh_with(Faults::none()).1.count()
+}
+
+fn take(world: &mut World, step: Step) {
+    let fs = world.sim.fs.clone();
+    let at = |file: usize| path(&name(file));
+    match step {
+        Step::Append(file, content) if exists(world, file) => fs.append(at(file), &content),
+        Step::Put(file, content) | Step::Append(file, content) => fs.put(at(file), &content),
+        Step::Replace(file, content) => {
+            fs.put(path("new"), &content);
+            fs.rename(path("new"), at(file));
+        }
+        Step::Truncate(file, cut) if exists(world, file) => {
+            let len = fs.content(at(file)).unwrap().len();
+            fs.truncate(at(file), cut.index(len + 1));
+        }
+        Step::Rename(from, to) if exists(world, from) && from != to => fs.rename(at(from), at(to)),
+        Step::Archive(file) if exists(world, file) => {
+            fs.rename(at(file), path(&format!("{}.reset.2026-09-01T00-00-00.000Z", name(file))));
+        }
+        Step::Delete(file) if exists(world, file) => fs.remove(at(file)),
+        Step::Touch(file, seconds) if exists(world, file) => {
+            let modified = fs.stat(at(file)).unwrap().modified;
+            let touched = modified.unix_nanos() + seconds * 1_000_000_000;
+            fs.set_modified(at(file), common_fs::Timestamp::from_unix_nanos(touched));
+        }
+        Step::Truncate(..)
+        | Step::Rename(..)
+        | Step::Archive(_)
+        | Step::Delete(_)
+        | Step::Touch(..) => (),
+        Step::Wait(span) => world.sim.clock.advance(span),
+        Step::Sync => fs.sync_all(),
+        Step::Refresh => drop(world.refresh()),
+        Step::Fail(nth) => {
+            let faults = Faults::none().fail(nth.index(operations(world)), Errno::IO);
+            drop(world.refresh_with(faults));
+        }
+        Step::Kill(nth) => {
+            drop(world.refresh_with(Faults::none().die(nth.index(operations(world)))));
+        }
+        Step::PowerCut(nth, seed) => {
+            drop(world.refresh_with(Faults::none().die(nth.index(operations(world)))));
+            world.sim.fs = fs.power_loss(seed);
+        }
+    }
+}
+
+/// Everything that a report says of the transcripts that exist.
+fn answers(usage: &UsageCache) -> (Summary, [u64; 2]) {
+    let zone: Zone = "Asia/Kathmandu".parse().unwrap();
+    let query = Query { gone: Gone::Exclude, ..Query::all(zone) };
+    let status = usage.status();
+    (usage.summary(&query, &Prices::none()), [status.cached_files, status.unfinished_files])
+}
+
+proptest! {
+    #[test]
+    fn a_refresh_finds_what_a_scan_from_nothing_finds(
+        granularity in prop::sample::select(vec![1, 4_000_000, 2_000_000_000]),
+        steps in prop::collection::vec(step(), 0..30),
+    ) {
+        let mut world = World::new();
+        world.sim.fs.set_time_granularity(Duration::from_nanos(granularity));
+        for step in steps {
+            take(&mut world, step);
+        }
+        let refreshed = world.refresh().usage;
+        let cold = world.cold();
+        prop_assert_eq!(answers(&refreshed), answers(&cold));
+        // And the same from the cache alone.
+        let (opened, _) = answers(&world.open());
+        prop_assert_eq!(opened, answers(&cold).0);
+    }
+
+    /// Sums do not depend on how the events are spread over files, lines and days, nor on
+    /// their order.
+    #[test]
+    fn sums_do_not_depend_on_order(
+        events in prop::collection::vec((1_u32..28, 0_u64..(1 << 53), 0_usize..FILES), 0..60),
+        seed in any::<u64>(),
+    ) {
+        let total = |events: &[(u32, u64, usize)]| {
+            let world = World::new();
+            for (day, tokens, file) in events {
+                let line = answer_at(&format!("2026-02-{day:02}T00:00:00Z"), *tokens);
+                if exists(&world, *file) {
+                    world.append(&name(*file), line);
+                } else {
+                    world.put(&name(*file), line);
+                }
+            }
+            world.wait();
+            answers(&world.refreshed().usage).0
+        };
+        let mut shuffled = events.clone();
+        let mut state = seed;
+        for at in (1..shuffled.len()).rev() {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            shuffled.swap(at, usize::try_from(state >> 33).unwrap() % (at + 1));
+        }
+        for event in &mut shuffled {
+            event.2 = (event.2 + 1) % FILES;
+        }
+        let (first, second) = (total(&events), total(&shuffled));
+        prop_assert_eq!(first.totals.tokens.total, events.iter().map(|event| event.1).sum::<u64>());
+        prop_assert_eq!(first, second);
+    }
+}
