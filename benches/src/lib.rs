@@ -1,0 +1,74 @@
+//! What the benchmarks run on: made-up transcripts on real files.
+#![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on ends")]
+
+use std::{
+    num::NonZeroUsize,
+    ops::ControlFlow,
+    path::{Path, PathBuf},
+};
+
+use common_fs::Host;
+use demo_corpus::Corpus;
+use tempfile::TempDir;
+use usage_cache::{Locations, Options, Refreshed};
+
+/// Transcripts in a temporary directory, and a cache.
+pub struct Home {
+    dir: TempDir,
+    transcripts: Vec<PathBuf>,
+    /// The size of the transcripts when they were made.
+    pub bytes: u64,
+}
+
+impl Home {
+    /// A directory with the transcripts of a corpus.
+    pub fn new(corpus: Corpus) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut transcripts, mut bytes) = (Vec::new(), 0);
+        for file in corpus.openclaw() {
+            let path = dir.path().join(&file.path);
+            fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+            bytes += file.content.len() as u64;
+            fs_err::write(&path, file.content).unwrap();
+            transcripts.push(path);
+        }
+        Self { dir, transcripts, bytes }
+    }
+
+    /// Refreshes the cache with so many threads.
+    pub fn refresh(&self, threads: usize) -> Refreshed {
+        let options = Options {
+            threads: NonZeroUsize::new(threads).unwrap(),
+            ..Options::new(self.locations())
+        };
+        usage_cache::refresh(Host::real(), &options, &mut |_| ControlFlow::Continue(()))
+    }
+
+    /// Where everything is.
+    pub fn locations(&self) -> Locations {
+        Locations { openclaw: vec![self.dir.path().to_owned()], cache: self.cache() }
+    }
+
+    /// Forgets what is known.
+    pub fn remove_cache(&self) {
+        fs_err::remove_file(self.cache()).ok();
+    }
+
+    /// Appends the same text to every `step`-th transcript.
+    pub fn append(&self, step: usize, text: &[u8]) {
+        use std::io::Write as _;
+        for path in self.transcripts.iter().step_by(step) {
+            let mut file = fs_err::OpenOptions::new().append(true).open(path).unwrap();
+            file.write_all(text).unwrap();
+        }
+    }
+
+    fn cache(&self) -> PathBuf {
+        self.dir.path().join("usage-cache.jsonl")
+    }
+
+    /// The directory itself.
+    pub fn path(&self) -> &Path {
+        self.dir.path()
+    }
+}

@@ -1,0 +1,51 @@
+//! Tasks of this workspace: `cargo xtask --help`.
+
+mod ci;
+mod proof;
+mod tidy;
+
+use std::{
+    io::{self, Write as _},
+    process::ExitCode,
+};
+
+use clap::{Parser, Subcommand};
+
+/// Tasks of this workspace
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask")]
+struct Args {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Run all checks that have to pass before anything lands
+    Ci,
+    /// Check rules of this workspace that no other tool knows
+    Tidy,
+    /// Run the proof scenarios: the production code on real files
+    Proof(proof::Args),
+}
+
+fn main() -> ExitCode {
+    let done = match Args::parse().task {
+        Task::Ci => ci::run(),
+        Task::Tidy => tidy::run(),
+        Task::Proof(args) => proof::run(&args),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Where nobody listens, the exit code has to do.
+            writeln!(io::stderr(), "xtask: {error:#}").ok();
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Prints a line; results of tasks go to standard output.
+fn say(line: &str) -> anyhow::Result<()> {
+    Ok(writeln!(io::stdout(), "{line}")?)
+}

@@ -1,0 +1,67 @@
+//! Proofs: the production code on real files, with its claims checked.
+//!
+//! A claim is a count or a size, never a time: those are printed, but depend on the machine.
+
+mod counted_fs;
+mod usage_refresh;
+
+use anyhow::{bail, ensure};
+use clap::ValueEnum;
+
+/// Which proofs to run, and how.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Which; all if none is named
+    scenario: Vec<Scenario>,
+    /// Small sizes only, for every change
+    #[arg(long)]
+    quick: bool,
+    /// Print nothing but JSON, and whether the assertions hold
+    #[arg(long)]
+    json: bool,
+    /// How many sessions usage-refresh makes, instead of its usual sizes
+    #[arg(long, value_name = "N")]
+    sessions: Option<u32>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Scenario {
+    /// A cold refresh, one after all transcripts grew, one after none did
+    UsageRefresh,
+    /// All of them
+    All,
+}
+
+pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+    let all = args.scenario.is_empty() || args.scenario.contains(&Scenario::All);
+    if all || args.scenario.contains(&Scenario::UsageRefresh) {
+        usage_refresh(args)?;
+    }
+    crate::say("All runtime assertions passed.")
+}
+
+fn usage_refresh(args: &Args) -> anyhow::Result<()> {
+    if !args.json {
+        crate::say("usage-refresh: all transcripts grow, then none does")?;
+    }
+    let mut report = usage_refresh::prove(args.sessions.unwrap_or(usage_refresh::SESSIONS))?;
+    if args.sessions.is_none() && !args.quick {
+        let larger = usage_refresh::prove(usage_refresh::SESSIONS_OF_THE_REPORT)?;
+        report.at_report_scale = Some(Box::new(larger));
+    }
+    crate::say(&serde_json::to_string_pretty(&report)?)
+}
+
+/// A claim that has to hold, with the numbers that it is about.
+fn claim(what: &str, measured: u64, expected: u64) -> anyhow::Result<()> {
+    ensure!(measured == expected, "{what}: expected {expected}, got {measured}");
+    Ok(())
+}
+
+/// A claim about an upper bound.
+fn claim_at_most(what: &str, measured: u64, limit: u64) -> anyhow::Result<()> {
+    if limit < measured {
+        bail!("{what}: expected at most {limit}, got {measured}");
+    }
+    Ok(())
+}
