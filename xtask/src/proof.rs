@@ -20,7 +20,7 @@ pub(crate) struct Args {
     #[arg(long)]
     json: bool,
     /// How many sessions usage-refresh makes, instead of its usual sizes
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     sessions: Option<u32>,
 }
 

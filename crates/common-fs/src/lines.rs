@@ -47,8 +47,10 @@ pub struct LineReader<'f> {
     base: u64,
     /// Where reading stops, even if the file has grown meanwhile.
     end: u64,
-    /// Bytes of a too long line that were dropped from the buffer.
+    /// Bytes of a too long line that were dropped from the buffer,
     dropped: u64,
+    /// and what stood before that line.
+    before_dropped: Vec<u8>,
     /// File offset just after the last line end.
     tail_start: u64,
 }
@@ -80,6 +82,7 @@ impl<'f> LineReader<'f> {
             base: start - lookback,
             end,
             dropped: 0,
+            before_dropped: Vec::new(),
             tail_start: start,
         };
         let lookback = usize::try_from(lookback).unwrap_or(usize::MAX);
@@ -135,14 +138,12 @@ impl<'f> LineReader<'f> {
 
     /// The bytes just before [`tail_start`](Self::tail_start), as many as
     /// [`Limits::lookback_bytes`] or as there are.
-    ///
-    /// `None` within a line that is too long to be held in memory.
-    pub fn before_tail(&self) -> Option<&[u8]> {
+    pub fn before_tail(&self) -> &[u8] {
         if 0 < self.dropped {
-            return None;
+            return &self.before_dropped;
         }
         let from = self.line.saturating_sub(self.limits.lookback_bytes);
-        self.buffer.get(from..self.line)
+        self.buffer.get(from..self.line).unwrap_or_default()
     }
 
     /// Gives the buffer back.
@@ -152,6 +153,9 @@ impl<'f> LineReader<'f> {
 
     /// Forgets the beginning of a line that is already too long.
     fn drop_searched(&mut self) {
+        if self.dropped == 0 {
+            self.before_dropped = self.before_tail().to_vec();
+        }
         self.dropped += self.searched as u64;
         self.searched = 0;
         self.line = self.filled;
@@ -180,7 +184,8 @@ impl<'f> LineReader<'f> {
     /// that line fills it.
     fn make_room(&mut self) {
         if self.line <= self.limits.lookback_bytes {
-            let enough = self.limits.line_bytes_max + self.limits.lookback_bytes + CHUNK_BYTES;
+            let Limits { line_bytes_max, lookback_bytes } = self.limits;
+            let enough = line_bytes_max.saturating_add(lookback_bytes).saturating_add(CHUNK_BYTES);
             self.reserve((self.buffer.len() * 2).min(enough));
             return;
         }

@@ -22,7 +22,7 @@ pub struct Corpus {
     pub sessions: u32,
     /// Other seeds make other sessions.
     pub seed: u64,
-    /// When the latest session begins, in milliseconds since the Unix epoch.
+    /// About when the latest sessions end, in milliseconds since the Unix epoch.
     pub latest_millis: i64,
     /// Over how many days before that the sessions are spread.
     pub days: u32,

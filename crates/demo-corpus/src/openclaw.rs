@@ -29,6 +29,7 @@ const WORDS: [&str; 16] = [
 ];
 
 const DAY_MILLIS: i64 = 86_400_000;
+const HOUR_MILLIS: i64 = 3_600_000;
 
 /// The longest session, in medians.
 const ANSWERS_MAX: f64 = 20.0;
@@ -47,6 +48,9 @@ pub(super) fn session(corpus: &Corpus, nth: u32) -> File {
     let mut session = Session::new(corpus, nth);
     let answers = session.answers(corpus.answers_median);
     for _ in 0..answers {
+        if corpus.latest_millis < session.millis {
+            break;
+        }
         session.exchange();
     }
     let path = PathBuf::from(format!("agents/main/sessions/{}.jsonl", session.id));
@@ -67,8 +71,9 @@ impl Session {
     fn new(corpus: &Corpus, nth: u32) -> Self {
         let mut rng = fastrand::Rng::with_seed(corpus.seed.wrapping_mul(1 << 32) + u64::from(nth));
         let span = i64::from(corpus.days) * DAY_MILLIS;
-        // The first session is the latest, so that there is always something of today.
-        let age = if nth == 0 { 0 } else { rng.i64(0..span.max(1)) };
+        // The first session is the latest, so that there is always something new.
+        let age =
+            if nth == 0 { HOUR_MILLIS } else { rng.i64(HOUR_MILLIS..span.max(2 * HOUR_MILLIS)) };
         let id = format!("{:08x}-{:04x}-4000-8000-{nth:012x}", rng.u32(..), rng.u16(..));
         let millis = corpus.latest_millis - age;
         let content = format!(

@@ -63,9 +63,10 @@ pub(crate) struct ReportArgs {
     /// The last day
     #[arg(long, value_name = "DAY")]
     pub(crate) until: Option<Day>,
-    /// The time zone in which days begin: a name such as Europe/Berlin, UTC, or +02:00
-    #[arg(long, value_name = "ZONE", default_value = "local")]
-    pub(crate) timezone: Zone,
+    /// The time zone in which days begin: a name such as Europe/Berlin, UTC, or +02:00; if not
+    /// given, that of this machine
+    #[arg(long, value_name = "ZONE")]
+    pub(crate) timezone: Option<Zone>,
     /// Leave out transcripts that no longer exist
     #[arg(long)]
     pub(crate) present_only: bool,

@@ -1,4 +1,6 @@
-//! Ctrl-C and its relatives end the work at the next good moment; a second one ends it at once.
+//! Ctrl-C ends the work at the next good moment; a second one ends it at once.
+//!
+//! Other signals do what they always do: nothing that is lost by a sudden end matters.
 
 use std::{
     io,
@@ -10,7 +12,7 @@ use std::{
 };
 
 use signal_hook::{
-    consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ},
+    consts::{SIGINT, SIGTERM, SIGXFSZ},
     flag,
 };
 
@@ -22,7 +24,7 @@ impl Interrupt {
     /// Begins to listen.
     pub(crate) fn listen() -> io::Result<Self> {
         let interrupt = Self::default();
-        for signal in [SIGINT, SIGTERM, SIGHUP] {
+        for signal in [SIGINT, SIGTERM] {
             let number = usize::try_from(signal).unwrap_or_default();
             let asked = Arc::new(AtomicBool::new(false));
             // In this order: the first signal finds `asked` unset.

@@ -4,11 +4,9 @@
 use std::collections::BTreeSet;
 
 use serde::Serialize;
-use usage_cache::{
-    CacheProblem, Freshness, ModelUsage, RootState, Status, Summary, Usage, Work, Zone,
-};
+use usage_cache::{CacheProblem, ModelUsage, RootState, Status, Summary, Usage, Work, Zone};
 
-use crate::text::{iso, model_name};
+use crate::text::{in_full, iso, model_name};
 
 /// Goes up when a key changes its meaning or disappears; new keys may come at any time.
 const SCHEMA_VERSION: u32 = 1;
@@ -171,7 +169,7 @@ fn status_doc(summary: &Summary, status: &Status, problems: &[CacheProblem]) -> 
         },
     });
     StatusDoc {
-        status: freshness(status.freshness),
+        status: status.freshness.word(),
         cached_files: status.cached_files,
         pending_files: status.pending_files,
         stale_files: status.stale_files,
@@ -184,22 +182,12 @@ fn status_doc(summary: &Summary, status: &Status, problems: &[CacheProblem]) -> 
         not_files: status.not_files,
         compressed_files: status.compressed_files,
         unreadable: unreadable.collect(),
-        cache_problems: problems.iter().map(crate::notes::in_full).collect(),
+        cache_problems: problems.iter().map(|problem| in_full(problem)).collect(),
         saturated: summary.totals.is_saturated(),
         gone: totals(&summary.gone),
         untimed: totals(&summary.untimed),
         unpriced: summary.unpriced.iter().map(model).collect(),
         roots: roots.collect(),
-    }
-}
-
-/// The word for it in OpenClaw's own reports.
-pub(crate) fn freshness(freshness: Freshness) -> &'static str {
-    match freshness {
-        Freshness::Fresh => "fresh",
-        Freshness::Partial => "partial",
-        Freshness::Stale => "stale",
-        Freshness::Refreshing => "refreshing",
     }
 }
 

@@ -1,32 +1,16 @@
 //! What a report does not know, in sentences.
 
-use usage_cache::{CacheProblem, Freshness, Status, Summary};
+use usage_cache::{Freshness, Status, Summary};
 
-use crate::text::{count, counted, dollars, model_name};
+use crate::text::{count, counted, dollars, in_full, model_name, plain};
 
 /// How many files or models are named before the rest is only counted.
 const NAMED_MAX: usize = 5;
 
-/// An error with its causes, on one line.
-pub(crate) fn in_full(error: &CacheProblem) -> String {
-    chain(error)
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
-}
-
 /// What the totals include, leave out, or cannot say.
 pub(crate) fn notes(summary: &Summary, status: &Status) -> Vec<String> {
     let mut notes = Vec::new();
-    notes.extend(gone(summary, status));
+    notes.extend(gone(summary));
     notes.extend(unpriced(summary));
     notes.extend(untimed(summary));
     notes.extend(incomplete(status));
@@ -37,15 +21,13 @@ pub(crate) fn notes(summary: &Summary, status: &Status) -> Vec<String> {
     notes
 }
 
-fn gone(summary: &Summary, status: &Status) -> Option<String> {
-    (0 < status.gone_files && 0 < summary.gone.events).then(|| {
+fn gone(summary: &Summary) -> Option<String> {
+    (0 < summary.gone.events).then(|| {
         format!(
-            "Included: {} ({}, {}) of {} that no longer exist{}.",
+            "Included: {} ({}, {}) in transcripts that no longer exist.",
             counted(summary.gone.events, "answer"),
             counted(summary.gone.tokens.total, "token"),
             dollars(summary.gone.cost),
-            counted(status.gone_files, "transcript"),
-            if status.gone_files == 1 { "s" } else { "" },
         )
     })
 }
@@ -54,9 +36,9 @@ fn unpriced(summary: &Summary) -> Option<String> {
     let totals = &summary.totals;
     (0 < totals.unpriced_events).then(|| {
         let names = summary.unpriced.iter().map(|usage| {
-            let name = model_name(&usage.model);
+            let name = plain(&model_name(&usage.model));
             match &usage.model.provider {
-                Some(provider) => format!("{provider}/{name}"),
+                Some(provider) => format!("{}/{name}", plain(provider)),
                 None => name,
             }
         });
@@ -99,7 +81,7 @@ fn incomplete(status: &Status) -> Vec<String> {
         ));
     }
     if !status.unreadable.is_empty() {
-        let names = status.unreadable.iter().map(|error| chain(error));
+        let names = status.unreadable.iter().map(|error| in_full(error));
         notes.push(format!("Not readable: {}.", list(names)));
     }
     notes
@@ -107,16 +89,13 @@ fn incomplete(status: &Status) -> Vec<String> {
 
 fn passed_over(status: &Status) -> Vec<String> {
     let counts = [
-        (status.malformed_lines, "line", "that are not JSON, or only in part"),
-        (status.too_long_lines, "line", "too long to be read"),
-        (status.not_files, "name", "of transcripts that are links or other things, not files"),
-        (status.compressed_files, "compressed archive", ""),
+        (status.malformed_lines, "malformed line"),
+        (status.too_long_lines, "overlong line"),
+        (status.not_files, "special file"),
+        (status.compressed_files, "compressed archive"),
     ];
-    let found = counts.iter().filter(|(number, ..)| 0 < *number);
-    let note = |(number, noun, what): &(u64, &str, &str)| {
-        format!("Passed over: {} {what}", counted(*number, noun)).trim_end().to_owned() + "."
-    };
-    found.map(note).collect()
+    let found = counts.iter().filter(|(number, _)| 0 < *number);
+    found.map(|(number, what)| format!("Passed over: {}.", counted(*number, what))).collect()
 }
 
 /// The first few, and how many more there are.

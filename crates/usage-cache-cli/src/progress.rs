@@ -40,7 +40,7 @@ impl Bar {
 
 /// Hidden by itself where standard error is no terminal.
 fn new_bar(bytes_total: u64) -> ProgressBar {
-    let template = "{bar:30} {bytes} of {total_bytes}  {msg}  {eta} left";
+    let template = "{bar:30} {bytes} of {total_bytes}  {msg}";
     let style = ProgressStyle::with_template(template);
     ProgressBar::with_draw_target(Some(bytes_total), ProgressDrawTarget::stderr())
         .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))

@@ -1,4 +1,5 @@
 use std::{
+    ffi::OsString,
     io::{self, Write as _},
     ops::ControlFlow,
     process::ExitCode,
@@ -7,8 +8,8 @@ use std::{
 use anyhow::Context as _;
 use common_fs::Host;
 use usage_cache::{
-    CacheProblem, Day, Gone, Locations, Options, Query, Refreshed, RootState, Status, Summary,
-    UsageCache, Zone,
+    CacheProblem, Day, Gone, Locations, Options, Query, Refreshed, Root, RootState, Status,
+    Summary, UsageCache, Zone,
 };
 
 use crate::{
@@ -53,13 +54,17 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+fn env(name: &str) -> Option<OsString> {
+    std::env::var_os(name)
+}
+
 fn locations() -> anyhow::Result<Locations> {
-    Locations::from_env(Host::real().fs, |name| std::env::var_os(name))
+    Locations::from_env(Host::real().fs, env)
         .context("cannot tell where to look: set HOME, or OPENCLAW_STATE_DIR and UPKEEP_STATE_DIR")
 }
 
-/// Refreshes the cache, with a progress bar; `None` if that was interrupted.
-fn refreshed(interrupt: &Interrupt, locations: &Locations) -> Option<Refreshed> {
+/// Refreshes the cache, with a progress bar; the exit code if that was interrupted.
+fn refreshed(interrupt: &Interrupt, locations: &Locations) -> Result<Refreshed, ExitCode> {
     let mut bar = Bar::new();
     let options = Options::new(locations.clone());
     let refreshed = usage_cache::refresh(Host::real(), &options, &mut |progress| {
@@ -71,14 +76,12 @@ fn refreshed(interrupt: &Interrupt, locations: &Locations) -> Option<Refreshed> 
     });
     bar.clear();
     for problem in &refreshed.problems {
-        message(&format!("warning: {}", notes::in_full(problem)));
+        message(&format!("warning: {}", text::in_full(problem)));
     }
-    (!refreshed.interrupted).then_some(refreshed)
-}
-
-fn interrupted(interrupt: &Interrupt) -> ExitCode {
-    message("interrupted; what was read so far is kept");
-    interrupt.exit_code().unwrap_or(ExitCode::FAILURE)
+    let Some(code) = interrupt.exit_code() else { return Ok(refreshed) };
+    let kept = if refreshed.problems.is_empty() { "; what was read so far is kept" } else { "" };
+    message(&format!("interrupted{kept}"));
+    Err(code)
 }
 
 fn report(
@@ -94,12 +97,13 @@ fn report(
         message(&format!("--since {since} is after --until {until}"));
         return Ok(ExitCode::from(USAGE));
     }
-    let Some(refreshed) = refreshed(interrupt, locations) else {
-        return Ok(interrupted(interrupt));
+    let Refreshed { usage, problems, .. } = match refreshed(interrupt, locations) {
+        Ok(refreshed) => refreshed,
+        Err(code) => return Ok(code),
     };
-    let Refreshed { usage, problems, .. } = refreshed;
     let gone = if args.present_only { Gone::Exclude } else { Gone::Include };
-    let query = Query { zone: args.timezone.clone(), since, until, gone };
+    let zone = args.timezone.clone().unwrap_or_else(local_zone);
+    let query = Query { zone, since, until, gone };
     let summary = summary(&usage, &query, locations);
     let status = usage.status();
     print(&if args.json {
@@ -109,31 +113,53 @@ fn report(
     } else if has_nothing(status) {
         nothing_found(status)
     } else {
-        for_people(&summary, status, args, view)
+        for_people(&summary, status, &query, args.breakdown, view)
     })?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The time zone of this machine. One that is not set is no reason to fail, one that is set
+/// wrongly is a reason to say so.
+fn local_zone() -> Zone {
+    Zone::local().unwrap_or_else(|_| {
+        if let Some(name) = env("TZ") {
+            let name = name.to_string_lossy().into_owned();
+            message(&format!("warning: TZ={name} is not a time zone; days begin in UTC"));
+        }
+        Zone::utc()
+    })
 }
 
 fn summary(usage: &UsageCache, query: &Query, locations: &Locations) -> Summary {
     let (prices, errors) = usage_cache::configured_prices(Host::real().fs, locations);
     for error in errors {
-        message(&format!("warning: {:#}", anyhow::Error::from(error)));
+        message(&format!("warning: {}", text::in_full(&error)));
     }
     usage.summary(query, &prices)
 }
 
-fn for_people(summary: &Summary, status: &Status, args: &ReportArgs, view: View) -> String {
+fn for_people(
+    summary: &Summary,
+    status: &Status,
+    query: &Query,
+    breakdown: bool,
+    view: View,
+) -> String {
     let mut text = String::new();
     let mut days = summary.daily.as_slice();
     if view == View::Overview {
-        let all = if args.since.or(args.until).is_some() { "These days" } else { "All time" };
-        text += &table::headline(summary, today(&args.timezone), all);
+        let all = if query.since.or(query.until).is_some() { "These days" } else { "All time" };
+        text += &table::headline(summary, today(&query.zone), all);
         text.push('\n');
         days = days.get(days.len().saturating_sub(OVERVIEW_DAYS)..).unwrap_or(days);
     }
-    // The overview has the sum above.
-    let totals = (view == View::Daily).then_some(&summary.totals);
-    text += &table::daily(days, totals, args.breakdown);
+    if days.is_empty() {
+        text += "No usage in these days.\n";
+    } else {
+        // The overview has the sum above.
+        let totals = (view == View::Daily).then_some(&summary.totals);
+        text += &table::daily(days, totals, breakdown);
+    }
     let earlier = (summary.daily.len() - days.len()) as u64;
     if 0 < earlier {
         let days = text::counted(earlier, "earlier day");
@@ -157,28 +183,34 @@ fn has_nothing(status: &Status) -> bool {
 fn nothing_found(status: &Status) -> String {
     let mut text = "No transcripts found. Looked in:\n".to_owned();
     for root in &status.roots {
-        let state = match root.state {
-            RootState::Listed => "has none",
-            RootState::Missing => "does not exist",
-            RootState::Unreadable => "cannot be read",
-        };
-        text += &format!("  {} ({state})\n", root.path.display());
+        text += &format!("  {}\n", in_words(root));
     }
     text += "\nIf OpenClaw keeps its state elsewhere: OPENCLAW_STATE_DIR=... usage-cache\n";
     text += "To see a report on made-up data: usage-cache demo\n";
     text
 }
 
+fn in_words(root: &Root) -> String {
+    let state = match root.state {
+        RootState::Listed => "",
+        RootState::Missing => " (no such directory)",
+        RootState::Unreadable => " (cannot be read)",
+    };
+    text::plain(&root.path.display().to_string()) + state
+}
+
 fn refresh(interrupt: &Interrupt, args: JsonArgs) -> anyhow::Result<ExitCode> {
     let locations = locations()?;
-    let Some(refreshed) = refreshed(interrupt, &locations) else {
-        return Ok(interrupted(interrupt));
+    let Refreshed { usage, work, problems, .. } = match refreshed(interrupt, &locations) {
+        Ok(refreshed) => refreshed,
+        Err(code) => return Ok(code),
     };
-    let Refreshed { usage, work, problems, .. } = refreshed;
     let summary = summary(&usage, &Query::all(Zone::utc()), &locations);
     let status = usage.status();
     print(&if args.json {
         json::to_text(&json::refresh(&work, &summary, status, &problems))?
+    } else if has_nothing(status) {
+        nothing_found(status)
     } else {
         let mut text = format!(
             "Read {} ({}) in {:.2} s; wrote {} in {}.\n{} counted.\n",
@@ -225,6 +257,7 @@ fn status_for_people(
     status: &Status,
     problems: &[CacheProblem],
 ) -> String {
+    let path = locations.cache.display().to_string();
     let size = cache_bytes.map_or_else(
         || "not there yet".to_owned(),
         |bytes| indicatif::HumanBytes(bytes).to_string(),
@@ -238,16 +271,16 @@ fn status_for_people(
     );
     let mut text = format!(
         "Status       {}\nCache        {} ({size})\nTranscripts  {} counted, {} pending, {} gone\nLast read    {read}\n",
-        json::freshness(status.freshness),
-        locations.cache.display(),
+        status.freshness.word(),
+        text::plain(&path),
         text::count(status.cached_files),
         text::count(status.pending_files),
         text::count(status.gone_files),
     );
     for root in &status.roots {
-        text += &format!("Looked in    {}\n", root.path.display());
+        text += &format!("Looked in    {}\n", in_words(root));
     }
-    let problems = problems.iter().map(|problem| format!("Warning: {}", notes::in_full(problem)));
+    let problems = problems.iter().map(|problem| format!("Warning: {}", text::in_full(problem)));
     for note in problems.chain(notes::notes(summary, status)) {
         text += &format!("{note}\n");
     }
@@ -257,8 +290,8 @@ fn status_for_people(
 /// Results go to standard output, all at once.
 fn print(text: &str) -> anyhow::Result<()> {
     let mut stdout = io::stdout().lock();
-    stdout.write_all(text.as_bytes())?;
-    Ok(stdout.flush()?)
+    let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    written.context("cannot write to standard output")
 }
 
 /// Messages go to standard error; where nobody listens, nothing is lost.

@@ -1,21 +1,22 @@
 //! Tables for people.
 
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
-use usage_cache::{DailyUsage, Day, ModelUsage, Summary, Usage};
+use usage_cache::{DailyUsage, Day, Summary, Usage};
 
-use crate::text::{count, counted, dollars, model_name};
+use crate::text::{count, counted, dollars, model_name, plain};
 
 const HEADER: [&str; 7] =
     ["Date", "Input", "Output", "Cache write", "Cache read", "Total tokens", "Cost"];
 
 /// A row per day, and per model if asked for; the sum last, if there is to be one.
 pub(crate) fn daily(days: &[DailyUsage], totals: Option<&Usage>, breakdown: bool) -> String {
-    let mut table = plain(&HEADER);
+    let mut table = table(&HEADER);
     for day in days {
         table.add_row(row(day.day.to_string(), &day.usage));
         if breakdown {
             for model in &day.models {
-                table.add_row(row(format!("  {}", named(model)), &model.usage));
+                let name = plain(&model_name(&model.model));
+                table.add_row(row(format!("  {name}"), &model.usage));
             }
         }
     }
@@ -36,17 +37,13 @@ pub(crate) fn headline(summary: &Summary, today: Day, all: &str) -> String {
         ("This month", sum(&|day| day.month() == today.month())),
         (all, summary.totals),
     ];
-    let mut table = plain(&[]);
+    let mut table = table(&[]);
     for (name, usage) in rows {
         let tokens = counted(usage.tokens.total, "token");
         let answers = counted(usage.events, "answer");
         table.add_row([Cell::new(name), right(cost(&usage)), right(tokens), right(answers)]);
     }
     lines(&mut table)
-}
-
-fn named(model: &ModelUsage) -> String {
-    model_name(&model.model)
 }
 
 fn row(name: String, usage: &Usage) -> Vec<Cell> {
@@ -69,7 +66,7 @@ fn right(text: String) -> Cell {
     Cell::new(text).set_alignment(CellAlignment::Right)
 }
 
-fn plain(header: &[&str]) -> Table {
+fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     if let Some((first, rest)) = header.split_first() {

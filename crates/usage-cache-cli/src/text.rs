@@ -1,6 +1,9 @@
 //! How numbers, amounts, times and names look.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    error::Error,
+    time::{Duration, SystemTime},
+};
 
 use common_fs::Timestamp;
 use indicatif::HumanCount;
@@ -31,6 +34,23 @@ pub(crate) fn counted(number: u64, noun: &str) -> String {
 /// The name of a model, or a word for one without.
 pub(crate) fn model_name(model: &Model) -> String {
     model.name.clone().unwrap_or_else(|| "unknown".to_owned())
+}
+
+/// Text from data as one line that can do nothing to a terminal.
+pub(crate) fn plain(text: &str) -> String {
+    let escape = |char: char| char.escape_default().to_string();
+    text.chars().map(|char| if char.is_control() { escape(char) } else { char.into() }).collect()
+}
+
+/// An error with its causes, on one line.
+pub(crate) fn in_full(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    plain(&text)
 }
 
 /// `2026-09-01T12:00:00Z`.

@@ -94,7 +94,7 @@ fn the_report_is_exact_cold_and_warm() {
         }
     }
     let refresh = home.json(&["refresh", "--json"]);
-    assert_eq!((&refresh["scannedFiles"], &refresh["writes"]), (&0.into(), &0.into()));
+    assert_eq!(refresh["status"]["cachedFiles"], 12);
 }
 
 #[test]
@@ -153,7 +153,7 @@ fn without_data_it_says_where_it_looked_and_offers_a_demo() {
     let home = Home::empty();
     let text = home.stdout(&[]);
     let root = home.path(".openclaw");
-    assert!(text.contains(&format!("{} (does not exist)", root.display())), "{text}");
+    assert!(text.contains(&format!("{} (no such directory)", root.display())), "{text}");
     assert!(text.contains("usage-cache demo"), "{text}");
     assert_eq!(home.json(&["--json"])["totals"]["totalTokens"], 0);
     assert!(fs_err::metadata(home.path(".local")).is_err(), "nothing is created");
@@ -195,7 +195,7 @@ fn deleted_transcripts_stay_counted_unless_asked_otherwise() {
     let present = home.json(&["--json", "--present-only"]);
     assert_eq!(present["totals"]["totalTokens"], home.truth.tokens - gone);
     let text = home.stdout(&[]);
-    assert!(text.contains("1 transcript that no longer exists"), "{text}");
+    assert!(text.contains("in transcripts that no longer exist"), "{text}");
 }
 
 #[test]
@@ -234,6 +234,43 @@ fn without_a_home_it_says_what_to_set() {
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr.contains("set HOME"), "{stderr}");
+}
+
+#[test]
+fn a_time_zone_that_is_set_wrongly_is_a_warning() {
+    let home = Home::with_transcripts();
+    let output = home.command(&["--json"]).env("TZ", "Mars/Olympus").output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(stderr.contains("TZ=Mars/Olympus is not a time zone"), "{stderr}");
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["timezone"], "UTC");
+}
+
+#[test]
+fn names_from_data_do_nothing_to_the_terminal() {
+    let home = Home::with_transcripts();
+    let line = r#"{"timestamp":"2026-08-30T00:00:00Z","message":{"role":"user","provider":"p\u001b","model":"\u001b]0;x\u0007\nTotal","usage":{"input":1}}}"#;
+    fs_err::write(&home.transcripts()[0], format!("{line}\n")).unwrap();
+    let text = home.stdout(&["daily", "--breakdown"]);
+    assert!(text.contains(r"\u{1b}]0;x\u{7}\nTotal"), "{text}");
+    assert!(text.contains(r"p\u{1b}/"), "{text}");
+    assert!(!text.contains('\u{1b}') && !text.contains('\u{7}'), "{text}");
+    assert_eq!(text.lines().filter(|line| line.starts_with("Total")).count(), 1);
+    let names: Vec<_> = home.json(&["--json"])["status"]["unpriced"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|model| model["modelName"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(names, ["\u{1b}]0;x\u{7}\nTotal"]);
+}
+
+#[test]
+fn days_without_usage_are_told() {
+    let home = Home::with_transcripts();
+    let text = home.stdout(&["daily", "--since", "2030-01-01"]);
+    assert!(text.starts_with("No usage in these days."), "{text}");
 }
 
 #[test]

@@ -31,7 +31,7 @@ const FINE_MARGIN: Duration = Duration::from_millis(20);
 pub(crate) fn decide(now: &Stat, known: &Transcript) -> Decision {
     let then = &known.fingerprint;
     let now = Fingerprint::from(now);
-    if known.outdated {
+    if known.outdated || known.unsteady {
         return Decision::Rescan;
     }
     if now == *then {
@@ -60,7 +60,10 @@ mod tests {
     use common_fs::{FileId, FileKind, Timestamp};
 
     use super::*;
-    use crate::{rollup::Rollup, transcript::LineCounts};
+    use crate::{
+        rollup::Rollup,
+        transcript::{Anchor, LineCounts},
+    };
 
     const SECOND: i64 = 1_000_000_000;
 
@@ -83,8 +86,9 @@ mod tests {
             fingerprint: Fingerprint::from(&stat()),
             scanned_at: Timestamp::from_unix_nanos(scanned_nanos),
             parsed_to: 90,
-            anchor: None,
+            anchor: Anchor::of(b""),
             complete: true,
+            unsteady: false,
             outdated: false,
             lines: LineCounts::default(),
             rollup: Rollup::default(),
@@ -114,6 +118,9 @@ mod tests {
         assert_eq!(decide(&stat(), &half), Decision::Resume);
         let outdated = Transcript { outdated: true, ..known(later) };
         assert_eq!(decide(&stat(), &outdated), Decision::Rescan);
+        let unsteady = Transcript { unsteady: true, ..known(later) };
+        let grown = Stat { size_bytes: 101, ..stat() };
+        assert_eq!(decide(&grown, &unsteady), Decision::Rescan);
     }
 
     #[test]

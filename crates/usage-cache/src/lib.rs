@@ -55,6 +55,7 @@
 
 mod checkpoint;
 mod discover;
+mod entries;
 mod event;
 mod freshness;
 mod locations;
@@ -67,6 +68,7 @@ mod reconcile;
 mod refresh;
 mod rollup;
 mod scan;
+mod scope;
 mod store;
 mod summary;
 mod tokens;
@@ -75,6 +77,7 @@ mod usage;
 mod zone;
 
 pub use checkpoint::CheckpointPolicy;
+pub use common_fs;
 pub use discover::{Root, RootState};
 pub use locations::Locations;
 pub use models::Model;

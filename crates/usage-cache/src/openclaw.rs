@@ -12,7 +12,7 @@ mod records;
 mod usage;
 
 pub use config::{ConfigError, configured_prices};
-pub(crate) use name::{Name, classify};
+pub(crate) use name::{Name, Transcript, classify};
 pub(crate) use records::{Outcome, read_line};
 
 /// Goes up when the same bytes give other events or other buckets than before; then all

@@ -1,21 +1,25 @@
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+};
 
 use crate::{
     Model, NanoUsd, TokenCounts,
     rollup::{Bucket, PriceClass, TIER_STARTS},
 };
 
-/// What a million tokens cost, by class.
+/// What a million tokens cost, by class. `None` is a price that is not known: events that have
+/// such tokens are unpriced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rates {
     /// Prompt tokens outside the cache.
-    pub input: NanoUsd,
+    pub input: Option<NanoUsd>,
     /// Generated tokens.
-    pub output: NanoUsd,
+    pub output: Option<NanoUsd>,
     /// Prompt tokens written to the cache. Those kept for an hour cost twice [`Self::input`].
-    pub cache_creation: NanoUsd,
+    pub cache_creation: Option<NanoUsd>,
     /// Prompt tokens read from the cache.
-    pub cache_read: NanoUsd,
+    pub cache_read: Option<NanoUsd>,
 }
 
 /// The price of a model: rates by the size of the prompt, each for the whole request.
@@ -57,8 +61,12 @@ impl Price {
 /// What is known of the prices of models.
 #[derive(Clone, Debug, Default)]
 pub struct Prices {
-    prices: HashMap<(String, String), Price>,
+    common: Table,
+    /// Prices that hold only for transcripts below a directory.
+    by_dir: Vec<(PathBuf, Table)>,
 }
+
+type Table = HashMap<Model, Price>;
 
 impl Prices {
     /// No prices: only recorded costs count, the rest is reported as unpriced.
@@ -68,26 +76,50 @@ impl Prices {
 
     /// Sets the price of a model of a provider, unless it has one.
     pub fn add(&mut self, provider: &str, model: &str, price: Price) {
-        self.prices.entry((provider.to_owned(), model.to_owned())).or_insert(price);
+        self.common.entry(key(provider, model)).or_insert(price);
     }
 
-    fn price(&self, model: &Model) -> Option<&Price> {
-        let key = (model.provider.clone()?, model.name.clone()?);
-        self.prices.get(&key)
+    /// As [`add`](Self::add), for the transcripts below `dir`; there it comes before others.
+    pub fn add_below(&mut self, dir: &Path, provider: &str, model: &str, price: Price) {
+        let known = self.by_dir.iter().position(|(known, _)| known == dir);
+        let at = known.unwrap_or_else(|| {
+            self.by_dir.push((dir.to_owned(), Table::new()));
+            self.by_dir.len() - 1
+        });
+        if let Some((_, table)) = self.by_dir.get_mut(at) {
+            table.entry(key(provider, model)).or_insert(price);
+        }
     }
 
+    /// The prices for the transcripts in `dir`.
+    pub(crate) fn in_dir(&self, dir: &Path) -> DirPrices<'_> {
+        let own = self.by_dir.iter().filter(|(above, _)| dir.starts_with(above));
+        DirPrices { tables: own.map(|(_, table)| table).chain([&self.common]).collect() }
+    }
+}
+
+fn key(provider: &str, model: &str) -> Model {
+    Model { provider: Some(provider.to_owned()), name: Some(model.to_owned()) }
+}
+
+/// The prices that hold in a directory, the most special first.
+pub(crate) struct DirPrices<'p> {
+    tables: Vec<&'p Table>,
+}
+
+impl DirPrices<'_> {
     /// What the events of a bucket cost, or `None` if that is unknown.
     pub(crate) fn cost(&self, model: &Model, bucket: &Bucket) -> Option<NanoUsd> {
         let PriceClass::ToPrice(tier) = bucket.class else { return Some(bucket.recorded) };
-        let rates = self.price(model)?.rates(tier)?;
-        Some(estimate(&bucket.tokens, bucket.cache_creation_1h, &rates))
+        let price = self.tables.iter().find_map(|table| table.get(model))?;
+        estimate(&bucket.tokens, bucket.cache_creation_1h, &price.rates(tier)?)
     }
 }
 
 /// Tokens at rates per million, rounded half up to the nano-dollar.
-fn estimate(tokens: &TokenCounts, cache_creation_1h: u64, rates: &Rates) -> NanoUsd {
+fn estimate(tokens: &TokenCounts, cache_creation_1h: u64, rates: &Rates) -> Option<NanoUsd> {
     let hour = cache_creation_1h.min(tokens.cache_creation);
-    let twice_input = NanoUsd(rates.input.0.saturating_mul(2));
+    let twice_input = rates.input.map(|input| NanoUsd(input.0.saturating_mul(2)));
     let terms = [
         (tokens.input, rates.input),
         (tokens.output, rates.output),
@@ -95,10 +127,12 @@ fn estimate(tokens: &TokenCounts, cache_creation_1h: u64, rates: &Rates) -> Nano
         (hour, twice_input),
         (tokens.cache_read, rates.cache_read),
     ];
-    let exact = terms.iter().fold(0_u128, |sum, (tokens, rate)| {
-        sum.saturating_add(u128::from(*tokens) * u128::from(rate.0))
-    });
-    NanoUsd(u64::try_from(exact.saturating_add(500_000) / 1_000_000).unwrap_or(u64::MAX))
+    let mut exact = 0_u128;
+    for (tokens, rate) in terms.into_iter().filter(|(tokens, _)| 0 < *tokens) {
+        exact = exact.saturating_add(u128::from(tokens) * u128::from(rate?.0));
+    }
+    let nanos = u64::try_from(exact.saturating_add(500_000) / 1_000_000);
+    Some(NanoUsd(nanos.unwrap_or(u64::MAX)))
 }
 
 #[cfg(test)]
@@ -106,7 +140,7 @@ mod tests {
     use super::*;
 
     fn rates(input: u64, output: u64) -> Rates {
-        let usd = |dollars: u64| NanoUsd(dollars * 1_000_000_000);
+        let usd = |dollars: u64| Some(NanoUsd(dollars * 1_000_000_000));
         Rates {
             input: usd(input),
             output: usd(output),
@@ -118,22 +152,30 @@ mod tests {
     #[test]
     fn estimates_are_rounded_once() {
         let tokens = TokenCounts { input: 10, output: 20, ..TokenCounts::default() };
-        assert_eq!(estimate(&tokens, 0, &rates(1, 2)), NanoUsd(50_000));
-        let odd = Rates { input: NanoUsd(1_499_999), ..rates(0, 0) };
+        assert_eq!(estimate(&tokens, 0, &rates(1, 2)), Some(NanoUsd(50_000)));
         let one = TokenCounts { input: 1, ..TokenCounts::default() };
-        assert_eq!(estimate(&one, 0, &odd), NanoUsd(1));
-        let odd = Rates { input: NanoUsd(1_500_000), ..odd };
-        assert_eq!(estimate(&one, 0, &odd), NanoUsd(2));
+        for (rate, cost) in [(1_499_999, 1), (1_500_000, 2)] {
+            let odd = Rates { input: Some(NanoUsd(rate)), ..rates(0, 0) };
+            assert_eq!(estimate(&one, 0, &odd), Some(NanoUsd(cost)));
+        }
         let many = TokenCounts { input: u64::MAX, ..TokenCounts::default() };
-        assert!(estimate(&many, 0, &rates(1_000_000_000, 0)).is_saturated());
+        assert!(estimate(&many, 0, &rates(1_000_000_000, 0)).unwrap().is_saturated());
     }
 
     #[test]
     fn an_hour_in_the_cache_costs_twice_the_input() {
         let tokens = TokenCounts { cache_creation: 100, ..TokenCounts::default() };
-        let rates = Rates { input: NanoUsd(10_000_000), ..rates(0, 0) };
-        assert_eq!(estimate(&tokens, 40, &rates), NanoUsd(800));
-        assert_eq!(estimate(&tokens, u64::MAX, &rates), NanoUsd(2_000));
+        let rates = Rates { input: Some(NanoUsd(10_000_000)), ..rates(0, 0) };
+        assert_eq!(estimate(&tokens, 40, &rates), Some(NanoUsd(800)));
+        assert_eq!(estimate(&tokens, u64::MAX, &rates), Some(NanoUsd(2_000)));
+    }
+
+    #[test]
+    fn a_rate_that_is_not_known_matters_only_where_it_is_needed() {
+        let rates = Rates { cache_read: None, ..rates(1, 1) };
+        let tokens = TokenCounts { input: 1_000, ..TokenCounts::default() };
+        assert_eq!(estimate(&tokens, 0, &rates), Some(NanoUsd(1_000_000)));
+        assert_eq!(estimate(&TokenCounts { cache_read: 1, ..tokens }, 0, &rates), None);
     }
 
     #[test]

@@ -3,16 +3,18 @@
 use std::{
     cmp::Reverse,
     collections::{HashMap, HashSet},
+    ffi::OsStr,
     path::{Path, PathBuf},
 };
 
 use common_fs::{FileId, FsError, Timestamp};
 
 use crate::{
-    discover::{Discovery, RootState},
+    discover::{Discovery, Found},
+    entries::{Entries, Entry},
     freshness::{self, Decision},
-    openclaw::{self, Name},
-    store::{Entries, Entry},
+    openclaw::{self, Name, Transcript},
+    scope::{Reach, Scope},
 };
 
 /// What a refresh has to do, and how things stand before it.
@@ -24,8 +26,6 @@ pub(crate) struct Plan {
     pub(crate) returned: Vec<PathBuf>,
     /// Paths that are missing since just now.
     pub(crate) gone: Vec<PathBuf>,
-    /// Missing paths whose transcript is archived under another name: they are forgotten.
-    pub(crate) archived: Vec<PathBuf>,
     /// How things stand before that.
     pub(crate) standing: Standing,
 }
@@ -73,15 +73,15 @@ pub(crate) struct Job {
     pub(crate) known: Known,
     /// Whether to go on where the last reading ended.
     pub(crate) resume: bool,
-    /// Missing paths that had the same file identity: where the content is the same as well,
-    /// the transcript was renamed. Identities are reused, so there may be several.
-    pub(crate) renamed_from: Vec<PathBuf>,
+    /// Known transcripts that this one may be, under an earlier name: it is, if it begins with
+    /// the same content.
+    pub(crate) candidates: Vec<PathBuf>,
 }
 
 /// How well a transcript is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Known {
-    /// As it is now.
+    /// As it is now, as far as anybody can tell without reading it.
     Fresh,
     /// As it was earlier.
     Stale,
@@ -92,164 +92,173 @@ pub(crate) enum Known {
 impl Plan {
     /// Whether everything is as it was.
     pub(crate) fn is_nothing(&self) -> bool {
-        let Self { jobs, returned, gone, archived, .. } = self;
-        jobs.is_empty() && returned.is_empty() && gone.is_empty() && archived.is_empty()
+        let Self { jobs, returned, gone, .. } = self;
+        jobs.is_empty() && returned.is_empty() && gone.is_empty()
     }
 }
 
 /// Compares the entries of the cache with what was found.
 pub(crate) fn reconcile(entries: &Entries, discovery: &Discovery) -> Plan {
     let mut plan = Plan::default();
-    let found: HashSet<&Path> = discovery.found.iter().map(|found| found.path.as_path()).collect();
-    let missing = missing(entries, discovery, &found, &mut plan);
-    let mut by_id: HashMap<FileId, Vec<PathBuf>> = HashMap::new();
-    for (path, entry) in &missing {
-        by_id.entry(entry.transcript.fingerprint.id).or_default().push((*path).to_owned());
+    let mut displaced = Displaced::default();
+    look_for_missing(entries, discovery, &mut plan, &mut displaced);
+    let decisions: Vec<(Option<&Entry>, Decision)> =
+        discovery.found.iter().map(|found| decide(entries, discovery, found)).collect();
+    for (found, (entry, _)) in discovery.found.iter().zip(&decisions) {
+        if let Some(entry) = entry
+            && entry.transcript.fingerprint.id != found.stat.id
+        {
+            displaced.add_moved(discovery.path(found), entry);
+        }
     }
-
-    for (index, found) in discovery.found.iter().enumerate() {
-        let (known, decision) = match entries.get(&found.path) {
-            Some(entry) => match freshness::decide(&found.stat, &entry.transcript) {
-                Decision::Fresh => {
-                    plan.standing.add(Known::Fresh);
-                    if entry.transcript.gone_since.is_some() {
-                        plan.returned.push(found.path.clone());
-                    }
-                    continue;
-                }
-                Decision::Verify => (Known::Fresh, Decision::Verify),
-                decision => (Known::Stale, decision),
-            },
-            None => (Known::Unknown, Decision::Rescan),
+    for (index, (found, (entry, decision))) in discovery.found.iter().zip(decisions).enumerate() {
+        let known = match (entry, decision) {
+            (None, _) => Known::Unknown,
+            (Some(_), Decision::Fresh | Decision::Verify) => Known::Fresh,
+            (Some(_), Decision::Resume | Decision::Rescan) => Known::Stale,
         };
         plan.standing.add(known);
-        let renamed_from = match known {
-            Known::Unknown => by_id.get(&found.stat.id).cloned().unwrap_or_default(),
-            Known::Fresh | Known::Stale => Vec::new(),
-        };
-        let resume = decision == Decision::Resume;
-        plan.jobs.push(Job { found: index, known, resume, renamed_from });
+        let candidates = displaced.candidates(discovery, found, entry);
+        if decision != Decision::Fresh || !candidates.is_empty() {
+            let resume = decision == Decision::Resume;
+            plan.jobs.push(Job { found: index, known, resume, candidates });
+        } else if entry.is_some_and(|entry| entry.transcript.gone_since.is_some()) {
+            plan.returned.push(discovery.path(found));
+        }
     }
     plan.jobs.sort_by_key(|job| {
         let size = discovery.found.get(job.found).map_or(0, |found| found.stat.size_bytes);
         (Reverse(size), job.found)
     });
-
-    let archives = archives(discovery);
-    for (path, entry) in missing {
-        if is_archived(path, entry, &archives) {
-            plan.archived.push(path.to_owned());
-        } else if entry.transcript.gone_since.is_none() {
-            plan.gone.push(path.to_owned());
-        }
-    }
     plan.gone.sort();
-    plan.archived.sort();
     plan
 }
 
-/// The entries whose file is certainly missing; counts those that could not be verified.
-fn missing<'e>(
+fn decide<'e>(
     entries: &'e Entries,
     discovery: &Discovery,
-    found: &HashSet<&Path>,
+    found: &Found,
+) -> (Option<&'e Entry>, Decision) {
+    let dir = discovery.dirs.get(found.dir);
+    let entry = dir.and_then(|dir| entries.dir(&dir.path)?.get(&found.name));
+    let decision =
+        entry.map_or(Decision::Rescan, |entry| freshness::decide(&found.stat, &entry.transcript));
+    (entry, decision)
+}
+
+/// Finds the entries whose file is missing, and counts those that nobody can tell of.
+fn look_for_missing(
+    entries: &Entries,
+    discovery: &Discovery,
     plan: &mut Plan,
-) -> Vec<(&'e Path, &'e Entry)> {
+    displaced: &mut Displaced,
+) {
     let scope = Scope::of(discovery);
-    let mut missing = Vec::new();
-    for (path, entry) in entries {
-        if found.contains(path.as_path()) {
-            continue;
-        }
-        match scope.of_path(path) {
-            Reach::Seen => missing.push((path.as_path(), entry)),
-            Reach::Hidden if entry.transcript.gone_since.is_none() => {
-                plan.standing.unverified_files += 1;
-            }
-            Reach::Hidden | Reach::Outside => (),
-        }
-    }
-    missing
-}
-
-/// Which paths a discovery can speak of.
-pub(crate) struct Scope {
-    roots: Vec<(PathBuf, RootState)>,
-    listed: HashSet<PathBuf>,
-    unlisted: HashSet<PathBuf>,
-    /// Files that are there but could not be looked at.
-    failed: HashSet<PathBuf>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reach {
-    /// Whether it exists is known.
-    Seen,
-    /// It belongs to a root, but could not be looked at.
-    Hidden,
-    /// It belongs to no root of this discovery.
-    Outside,
-}
-
-impl Scope {
-    pub(crate) fn of(discovery: &Discovery) -> Self {
-        Self {
-            roots: discovery
-                .roots
-                .iter()
-                .map(|root| (root.path.join("agents"), root.state))
-                .collect(),
-            listed: discovery.dirs.iter().map(|dir| dir.path().to_owned()).collect(),
-            unlisted: discovery.unlisted.clone(),
-            failed: discovery.errors.iter().map(|error| error.path.clone()).collect(),
-        }
-    }
-
-    pub(crate) fn of_path(&self, path: &Path) -> Reach {
-        let parent = path.parent().unwrap_or(path);
-        if self.listed.contains(parent) {
-            return if self.failed.contains(path) { Reach::Hidden } else { Reach::Seen };
-        }
-        if self.unlisted.contains(parent) {
-            return Reach::Hidden;
-        }
-        match self.roots.iter().find(|(root, _)| path.starts_with(root)) {
-            // The directory of the agent is gone.
-            Some((_, RootState::Listed)) => Reach::Seen,
-            Some((_, RootState::Missing | RootState::Unreadable)) => Reach::Hidden,
-            None => Reach::Outside,
-        }
-    }
-}
-
-/// A session: the directory of its transcripts, and its name.
-type Session<'p> = (&'p Path, &'p [u8]);
-
-/// The latest archive of each session.
-type Archives<'p> = HashMap<Session<'p>, Timestamp>;
-
-fn archives(discovery: &Discovery) -> Archives<'_> {
-    let mut archives = Archives::new();
+    let mut names: HashMap<&Path, HashSet<&OsStr>> = HashMap::new();
     for found in &discovery.found {
-        if let Some((key, Some(time))) = session(&found.path) {
-            let latest = archives.entry(key).or_insert(time);
-            *latest = time.max(*latest);
+        if let Some(dir) = discovery.dirs.get(found.dir) {
+            names.entry(&dir.path).or_default().insert(&found.name);
         }
     }
-    archives
+    let nothing = HashSet::new();
+    for (dir, known) in entries.dirs() {
+        let reach = scope.reach(dir);
+        let found = names.get(dir).unwrap_or(&nothing);
+        for (name, entry) in known {
+            if reach == Reach::Outside || found.contains(name.as_os_str()) {
+                continue;
+            }
+            let path = || dir.join(name);
+            let was_gone = entry.transcript.gone_since.is_some();
+            if reach == Reach::Hidden || discovery.hidden.contains(&path()) {
+                plan.standing.unverified_files += u64::from(!was_gone);
+                continue;
+            }
+            displaced.add_missing(path(), entry);
+            if !was_gone {
+                plan.gone.push(path());
+            }
+        }
+    }
 }
 
-/// The session of a transcript, and when it was archived.
-fn session(path: &Path) -> Option<(Session<'_>, Option<Timestamp>)> {
+/// Known transcripts that are not where they were: they may be what is found elsewhere.
+#[derive(Default)]
+struct Displaced {
+    by_id: HashMap<FileId, Vec<PathBuf>>,
+    /// Live transcripts that are missing, by directory and session.
+    live: HashMap<(PathBuf, Vec<u8>), MissingLive>,
+}
+
+struct MissingLive {
+    path: PathBuf,
+    modified: Timestamp,
+    gone_since: Option<Timestamp>,
+}
+
+impl MissingLive {
+    /// Whether an archive of its session has to be compared with it.
+    ///
+    /// One that was read before the transcript was missed may hold the same: then both count,
+    /// and neither is a copy as long as both exist.
+    fn may_be(&self, archived_at: Timestamp, archive: Option<&Entry>) -> bool {
+        let Some(archive) = archive else { return true };
+        let compared = self.gone_since.is_some_and(|gone| gone <= archive.transcript.scanned_at);
+        !compared && self.modified.unix_millis() <= archived_at.unix_millis()
+    }
+}
+
+impl Displaced {
+    /// Another file is at its path now.
+    fn add_moved(&mut self, path: PathBuf, entry: &Entry) {
+        self.by_id.entry(entry.transcript.fingerprint.id).or_default().push(path);
+    }
+
+    /// Nothing is at its path now.
+    fn add_missing(&mut self, path: PathBuf, entry: &Entry) {
+        if let Some((key, Transcript { archived_at: None, .. })) = session(&path) {
+            let modified = entry.transcript.fingerprint.modified;
+            let gone_since = entry.transcript.gone_since;
+            self.live.insert(key, MissingLive { path: path.clone(), modified, gone_since });
+        }
+        self.add_moved(path, entry);
+    }
+
+    /// The known transcripts that a found one may be.
+    ///
+    /// A renamed file keeps its identity; numbers are reused, so several may have had it. An
+    /// archive that was copied does not, but its name tells the session.
+    fn candidates(
+        &self,
+        discovery: &Discovery,
+        found: &Found,
+        entry: Option<&Entry>,
+    ) -> Vec<PathBuf> {
+        let mut candidates = Vec::new();
+        let is_known = |entry: &Entry| entry.transcript.fingerprint.id == found.stat.id;
+        if !entry.is_some_and(is_known)
+            && let Some(paths) = self.by_id.get(&found.stat.id)
+        {
+            candidates.extend(paths.iter().cloned());
+        }
+        if self.live.is_empty() {
+            return candidates;
+        }
+        let path = discovery.path(found);
+        if let Some((key, Transcript { archived_at: Some(time), .. })) = session(&path)
+            && let Some(live) = self.live.get(&key)
+            && live.may_be(time, entry)
+        {
+            candidates.push(live.path.clone());
+        }
+        candidates.sort();
+        candidates.dedup();
+        candidates
+    }
+}
+
+/// The directory and session of a transcript, and what else its name tells.
+fn session(path: &Path) -> Option<((PathBuf, Vec<u8>), Transcript<'_>)> {
     let Name::Transcript(transcript) = openclaw::classify(path.file_name()?) else { return None };
-    Some(((path.parent()?, transcript.session?), transcript.archived_at))
-}
-
-/// Whether a missing live transcript stands, complete, under an archive name: archived since
-/// its last change. If it was renamed, its identity tells as well; if it was copied, only this
-/// does.
-fn is_archived(path: &Path, entry: &Entry, archives: &Archives<'_>) -> bool {
-    let Some((key, None)) = session(path) else { return false };
-    let modified = entry.transcript.fingerprint.modified;
-    archives.get(&key).is_some_and(|time| modified.unix_millis() <= time.unix_millis())
+    Some(((path.parent()?.to_owned(), transcript.session?.to_owned()), transcript))
 }

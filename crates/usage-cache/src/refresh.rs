@@ -62,6 +62,7 @@ impl Options {
 
 /// How far a refresh is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Progress {
     /// Transcripts that were read.
     pub files_done: u64,
@@ -79,6 +80,7 @@ pub type OnProgress<'p> = &'p mut dyn FnMut(Progress) -> ControlFlow<()>;
 
 /// What a refresh took.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Work {
     /// Transcripts that were read, from the beginning or from where the last reading ended.
     pub scanned_files: u64,
@@ -93,6 +95,8 @@ pub struct Work {
 }
 
 /// What came of a refresh.
+#[derive(Debug)]
+#[non_exhaustive]
 pub struct Refreshed {
     /// What is known now.
     pub usage: UsageCache,
@@ -155,7 +159,7 @@ pub fn refresh(host: Host<'_>, options: &Options, on_progress: OnProgress<'_>) -
     let scanner = Scanner { clock: host.clock, models: &models, options };
     let mut run =
         Run::new(host.clock, options, &models, entries, std::mem::take(&mut plan.standing), saver);
-    run.take_missing(&plan);
+    run.take_known(&plan);
     let flow = tasks::read_all(&tasks, &scanner, &discovery, options, &mut run, on_progress);
     run.finish();
 

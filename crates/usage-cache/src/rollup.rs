@@ -3,6 +3,11 @@
 //! Enough to answer every question about tokens and costs, by any civil day in any time zone
 //! and at any prices, without reading the transcript again; and no more.
 
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Mutex, PoisonError},
+};
+
 use common_fs::Timestamp;
 
 use crate::{
@@ -108,35 +113,48 @@ impl Bucket {
 /// Invariant: one bucket per key, sorted by key.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Rollup {
-    buckets: Vec<Bucket>,
+    buckets: Box<[Bucket]>,
 }
 
 impl Rollup {
-    pub(crate) fn with_capacity(buckets: usize) -> Self {
-        Self { buckets: Vec::with_capacity(buckets) }
+    /// Sorts buckets, and adds up those of the same key.
+    pub(crate) fn new(mut buckets: Vec<Bucket>) -> Self {
+        buckets.sort_by_key(Bucket::key);
+        buckets.dedup_by(|later, earlier| {
+            let same = later.key() == earlier.key();
+            if same {
+                earlier.add(later);
+            }
+            same
+        });
+        Self { buckets: buckets.into_boxed_slice() }
     }
 
     pub(crate) fn buckets(&self) -> &[Bucket] {
         &self.buckets
     }
 
-    pub(crate) fn add(&mut self, bucket: Bucket) {
-        let key = bucket.key();
-        // Transcripts are written in the order of time.
-        if let Some(last) = self.buckets.last_mut()
-            && last.key() == key
-        {
-            last.add(&bucket);
-            return;
-        }
-        match self.buckets.binary_search_by_key(&key, Bucket::key) {
-            Ok(at) => {
-                if let Some(known) = self.buckets.get_mut(at) {
-                    known.add(&bucket);
-                }
+    /// The buckets that are not the same in `earlier`, or `None` if that has others than this.
+    ///
+    /// What is [`updated`](Self::updated) by them is the same as this.
+    pub(crate) fn since(&self, earlier: &Self) -> Option<Vec<Bucket>> {
+        let mut old = earlier.buckets.iter().peekable();
+        let mut changed = Vec::new();
+        for bucket in &self.buckets {
+            match old.next_if(|old| old.key() <= bucket.key()) {
+                Some(old) if old == bucket => (),
+                Some(old) if old.key() != bucket.key() => return None,
+                Some(_) | None => changed.push(*bucket),
             }
-            Err(at) => self.buckets.insert(at, bucket),
         }
+        old.next().is_none().then_some(changed)
+    }
+
+    /// This with some buckets replaced or added.
+    pub(crate) fn updated(&self, changed: Vec<Bucket>) -> Self {
+        let keys: BTreeSet<Key> = changed.iter().map(Bucket::key).collect();
+        let kept = self.buckets.iter().filter(|bucket| !keys.contains(&bucket.key()));
+        Self::new(kept.copied().chain(changed).collect())
     }
 }
 
@@ -145,31 +163,41 @@ impl Rollup {
 /// The table of models is shared between threads. It is asked only when the model changes,
 /// which in a transcript is seldom.
 pub(crate) struct RollupBuilder<'m> {
-    rollup: Rollup,
-    models: &'m std::sync::Mutex<Models>,
-    last: Option<(Model, ModelId)>,
+    sums: BTreeMap<Key, Bucket>,
+    /// The bucket of the last event, which is also that of most next ones.
+    current: Option<Bucket>,
+    models: &'m Mutex<Models>,
+    last_model: Option<(Model, ModelId)>,
 }
 
 impl<'m> RollupBuilder<'m> {
-    pub(crate) fn new(rollup: Rollup, models: &'m std::sync::Mutex<Models>) -> Self {
-        Self { rollup, models, last: None }
+    pub(crate) fn new(rollup: Option<&Rollup>, models: &'m Mutex<Models>) -> Self {
+        let buckets = rollup.map(Rollup::buckets).unwrap_or_default();
+        let sums = buckets.iter().map(|bucket| (bucket.key(), *bucket)).collect();
+        Self { sums, current: None, models, last_model: None }
     }
 
     pub(crate) fn add(&mut self, event: &Event<'_>) {
-        let model = self.model(event);
-        self.rollup.add(Bucket {
+        let bucket = Bucket {
             quarter: event.at.map(Quarter::of),
-            model,
+            model: self.model(event),
             class: PriceClass::of(event),
             events: 1,
             tokens: event.tokens,
             cache_creation_1h: event.cache_creation_1h,
             recorded: event.cost.unwrap_or_default(),
-        });
+        };
+        match &mut self.current {
+            Some(current) if current.key() == bucket.key() => current.add(&bucket),
+            _ => {
+                let before = self.current.replace(bucket);
+                add(&mut self.sums, before);
+            }
+        }
     }
 
     fn model(&mut self, event: &Event<'_>) -> ModelId {
-        if let Some((model, id)) = &self.last
+        if let Some((model, id)) = &self.last_model
             && model.provider.as_deref() == event.provider.as_deref()
             && model.name.as_deref() == event.model.as_deref()
         {
@@ -179,14 +207,75 @@ impl<'m> RollupBuilder<'m> {
             provider: event.provider.as_deref().map(str::to_owned),
             name: event.model.as_deref().map(str::to_owned),
         };
-        let mut models = self.models.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut models = self.models.lock().unwrap_or_else(PoisonError::into_inner);
         let id = models.intern(model.clone());
-        self.last = Some((model, id));
+        self.last_model = Some((model, id));
         id
     }
 
     /// What was folded so far.
-    pub(crate) fn rollup(&self) -> &Rollup {
-        &self.rollup
+    pub(crate) fn rollup(&self) -> Rollup {
+        let buckets = self.sums.values().chain(&self.current);
+        Rollup::new(buckets.copied().collect())
+    }
+}
+
+fn add(sums: &mut BTreeMap<Key, Bucket>, bucket: Option<Bucket>) {
+    let Some(bucket) = bucket else { return };
+    sums.entry(bucket.key()).and_modify(|sum| sum.add(&bucket)).or_insert(bucket);
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn bucket() -> impl Strategy<Value = Bucket> {
+        (prop::option::of(0..6), 0_u8..3, 1_u64..5).prop_map(|(quarter, class, events)| Bucket {
+            quarter: quarter.map(Quarter),
+            model: Models::default().intern(Model { provider: None, name: None }),
+            class: PriceClass::from_code(class),
+            events,
+            tokens: TokenCounts { input: events, total: events, ..TokenCounts::default() },
+            cache_creation_1h: 0,
+            recorded: NanoUsd(events),
+        })
+    }
+
+    fn rollup() -> impl Strategy<Value = Rollup> {
+        prop::collection::vec(bucket(), 0..12).prop_map(Rollup::new)
+    }
+
+    proptest! {
+        #[test]
+        fn what_changed_makes_the_new_of_the_old(old in rollup(), new in rollup()) {
+            let keys = |rollup: &Rollup| -> BTreeSet<Key> {
+                rollup.buckets().iter().map(Bucket::key).collect()
+            };
+            match new.since(&old) {
+                Some(changed) => {
+                    prop_assert!(keys(&old).is_subset(&keys(&new)));
+                    prop_assert!(changed.iter().all(|bucket| !old.buckets().contains(bucket)));
+                    prop_assert_eq!(old.updated(changed), new);
+                }
+                None => prop_assert!(!keys(&old).is_subset(&keys(&new))),
+            }
+        }
+
+        #[test]
+        fn keys_are_unique_and_sorted(buckets in prop::collection::vec(bucket(), 0..30)) {
+            let events: u64 = buckets.iter().map(|bucket| bucket.events).sum();
+            let rollup = Rollup::new(buckets);
+            prop_assert!(rollup.buckets().is_sorted_by(|a, b| a.key() < b.key()));
+            prop_assert_eq!(rollup.buckets().iter().map(|bucket| bucket.events).sum::<u64>(), events);
+        }
+    }
+
+    #[test]
+    fn classes_have_codes() {
+        for code in 0..=11 {
+            assert_eq!(PriceClass::from_code(code).code(), code);
+        }
     }
 }

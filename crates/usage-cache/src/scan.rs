@@ -1,6 +1,7 @@
 //! Reading one transcript.
 
 use std::{
+    ffi::OsStr,
     ops::ControlFlow,
     path::PathBuf,
     sync::{Arc, Mutex},
@@ -13,7 +14,7 @@ use common_fs::{
 
 use crate::{
     Options,
-    discover::Found,
+    entries::Superseded,
     models::Models,
     openclaw::{self, Outcome},
     rollup::RollupBuilder,
@@ -34,16 +35,10 @@ pub(crate) struct Scanner<'s> {
 #[derive(Debug)]
 pub(crate) enum Scanned {
     /// The transcript was read to the end that it had.
-    Done {
-        transcript: Box<Transcript>,
-        /// How much was read.
-        bytes: u64,
-        /// Under which names it was known earlier.
-        renamed_from: Vec<PathBuf>,
-    },
+    Done(Reading),
     /// It does not exist any more.
     Vanished,
-    /// It cannot be read, or shrinks faster than it is read.
+    /// It cannot be read.
     Failed(FsError),
     /// It shrinks while it is read, again and again.
     Unsteady,
@@ -51,41 +46,45 @@ pub(crate) enum Scanned {
     Interrupted,
 }
 
-/// How far a reading is.
-pub(crate) struct Partial {
-    /// Bytes since the last message.
-    pub(crate) bytes: u64,
-    /// What is known so far, to be saved.
+/// What a reading has found, at its end or so far.
+#[derive(Debug)]
+pub(crate) struct Reading {
     pub(crate) transcript: Box<Transcript>,
+    /// How much was read since the last report.
+    pub(crate) bytes: u64,
+    /// Where the transcript was known earlier.
+    pub(crate) superseded: Vec<Superseded>,
 }
 
-/// Told how far a reading is; may break it off.
-pub(crate) type OnProgress<'p> = &'p mut dyn FnMut(Partial) -> ControlFlow<()>;
+/// Told what was found so far; may break the reading off.
+pub(crate) type OnProgress<'p> = &'p mut dyn FnMut(Reading) -> ControlFlow<()>;
+
+/// A known transcript that may be the one that is read, under an earlier name.
+pub(crate) type Candidate = (PathBuf, Arc<Transcript>);
 
 impl Scanner<'_> {
     /// Reads a transcript: from where `previous` ends, if its anchor still holds, or else from
-    /// the beginning. Finds out which of `renamed_from` it was.
+    /// the beginning.
     pub(crate) fn scan(
         &self,
         dir: &dyn Dir,
-        found: &Found,
+        name: &OsStr,
         previous: Option<&Transcript>,
-        renamed_from: &[(PathBuf, Arc<Transcript>)],
+        candidates: &[Candidate],
         buffer: &mut Buffer,
         on_progress: OnProgress<'_>,
     ) -> Scanned {
-        let file = match dir.open(&found.name, Access::Read) {
+        let file = match dir.open(name, Access::Read) {
             Ok(file) => file,
             Err(error) if error.is_not_found() => return Scanned::Vanished,
             Err(error) => return Scanned::Failed(error),
         };
+        let superseded = superseded(file.as_ref(), candidates, buffer);
         let mut previous = previous;
         for _ in 0..ATTEMPTS {
-            match self.read(file.as_ref(), previous, buffer, on_progress) {
-                Ok(Read::Done { transcript, bytes }) => {
-                    let renamed_from = renamed(file.as_ref(), renamed_from, buffer);
-                    return Scanned::Done { transcript, bytes, renamed_from };
-                }
+            let pass = Pass { scanner: self, file: file.as_ref(), superseded: &superseded };
+            match pass.read(previous, buffer, on_progress) {
+                Ok(Read::Done(reading)) => return Scanned::Done(reading),
                 Ok(Read::Interrupted) => return Scanned::Interrupted,
                 Ok(Read::NotTheSame) => previous = None,
                 Err(error) => return Scanned::Failed(error),
@@ -93,150 +92,145 @@ impl Scanner<'_> {
         }
         Scanned::Unsteady
     }
-
-    fn read(
-        &self,
-        file: &dyn File,
-        previous: Option<&Transcript>,
-        buffer: &mut Buffer,
-        on_progress: OnProgress<'_>,
-    ) -> Result<Read, FsError> {
-        let scanned_at = self.clock.now();
-        let before = file.stat()?;
-        let end = before.size_bytes;
-        let resumed = previous.filter(|previous| {
-            let same_file = previous.fingerprint.id == before.id;
-            same_file && 0 < previous.parsed_to && previous.parsed_to <= end
-        });
-        let start = resumed.map_or(0, |previous| previous.parsed_to);
-        let limits =
-            Limits { line_bytes_max: self.options.line_bytes_max, lookback_bytes: ANCHOR_BYTES };
-        let mut lines = LineReader::new(file, start, end, limits, buffer)?;
-        if let Some(previous) = resumed
-            && (previous.anchor.is_none() || previous.anchor != lines.before_tail().map(Anchor::of))
-        {
-            lines.finish(buffer);
-            return Ok(Read::NotTheSame);
-        }
-        let mut reading = Reading {
-            fingerprint: Fingerprint::from(&before),
-            scanned_at,
-            lines: resumed.map(|previous| previous.lines).unwrap_or_default(),
-            rollup: RollupBuilder::new(
-                resumed.map(|previous| previous.rollup.clone()).unwrap_or_default(),
-                self.models,
-            ),
-        };
-        let interrupted =
-            reading.read_lines(&mut lines, self.options.progress_bytes, on_progress)?.is_break();
-        let tail = Tail::of(&lines);
-        lines.finish(buffer);
-        if interrupted {
-            return Ok(Read::Interrupted);
-        }
-        if tail.read_to < end || file.stat()?.size_bytes < end {
-            return Ok(Read::NotTheSame);
-        }
-        let transcript = Transcript { complete: true, ..reading.so_far(&tail) };
-        Ok(Read::Done { transcript: Box::new(transcript), bytes: end - start })
-    }
 }
 
-/// Those of the transcripts whose content `file` begins with.
-fn renamed(
-    file: &dyn File,
-    transcripts: &[(PathBuf, Arc<Transcript>)],
-    buffer: &mut Buffer,
-) -> Vec<PathBuf> {
-    let is_same = |transcript: &Transcript, buffer: &mut Buffer| {
-        let end = transcript.parsed_to;
-        let limits = Limits { line_bytes_max: 0, lookback_bytes: ANCHOR_BYTES };
-        // What cannot be read now is not the same; it is kept as gone.
-        let Ok(lines) = LineReader::new(file, end, end, limits, buffer) else { return false };
-        let anchor = lines.before_tail().map(Anchor::of);
-        let same = lines.read_to() == end && transcript.anchor == anchor;
-        lines.finish(buffer);
-        same || end == 0
-    };
-    let same = transcripts.iter().filter(|(_, transcript)| is_same(transcript, buffer));
-    same.map(|(path, _)| path.clone()).collect()
+/// Those candidates whose content `file` begins with.
+fn superseded(file: &dyn File, candidates: &[Candidate], buffer: &mut Buffer) -> Vec<Superseded> {
+    let same = candidates.iter().filter(|(_, known)| begins_with(file, known, buffer));
+    same.map(|(path, known)| Superseded { path: path.clone(), id: known.fingerprint.id }).collect()
+}
+
+fn begins_with(file: &dyn File, known: &Transcript, buffer: &mut Buffer) -> bool {
+    let end = known.parsed_to;
+    let limits = Limits { line_bytes_max: 0, lookback_bytes: ANCHOR_BYTES };
+    // What cannot be read now is not the same: it stays counted under its earlier name.
+    let Ok(lines) = LineReader::new(file, end, end, limits, buffer) else { return false };
+    let same = lines.read_to() == end && known.anchor == Anchor::of(lines.before_tail());
+    lines.finish(buffer);
+    // Where nothing was counted, nothing can be counted twice.
+    same || end == 0
 }
 
 enum Read {
-    Done {
-        transcript: Box<Transcript>,
-        bytes: u64,
-    },
+    Done(Reading),
     /// The file is not the one that was read before, or not the one that it was when the
     /// reading began.
     NotTheSame,
     Interrupted,
 }
 
-/// Where a reader stands.
-struct Tail {
-    parsed_to: u64,
-    anchor: Option<Anchor>,
-    read_to: u64,
+/// One attempt to read a file to its end.
+struct Pass<'p> {
+    scanner: &'p Scanner<'p>,
+    file: &'p dyn File,
+    superseded: &'p [Superseded],
 }
 
-impl Tail {
-    fn of(lines: &LineReader<'_>) -> Self {
-        Self {
-            parsed_to: lines.tail_start(),
-            anchor: lines.before_tail().map(Anchor::of),
-            read_to: lines.read_to(),
+impl Pass<'_> {
+    fn read(
+        &self,
+        previous: Option<&Transcript>,
+        buffer: &mut Buffer,
+        on_progress: OnProgress<'_>,
+    ) -> Result<Read, FsError> {
+        let scanned_at = self.scanner.clock.now();
+        let before = self.file.stat()?;
+        let end = before.size_bytes;
+        let resumed = previous.filter(|previous| {
+            let same_file = previous.fingerprint.id == before.id;
+            same_file && 0 < previous.parsed_to && previous.parsed_to <= end
+        });
+        let start = resumed.map_or(0, |previous| previous.parsed_to);
+        let limits = Limits {
+            line_bytes_max: self.scanner.options.line_bytes_max,
+            lookback_bytes: ANCHOR_BYTES,
+        };
+        let mut lines = LineReader::new(self.file, start, end, limits, buffer)?;
+        if let Some(previous) = resumed
+            && previous.anchor != Anchor::of(lines.before_tail())
+        {
+            lines.finish(buffer);
+            return Ok(Read::NotTheSame);
         }
+        let mut state = State {
+            fingerprint: Fingerprint::from(&before),
+            scanned_at,
+            lines: resumed.map(|previous| previous.lines).unwrap_or_default(),
+            rollup: RollupBuilder::new(
+                resumed.map(|previous| &previous.rollup),
+                self.scanner.models,
+            ),
+        };
+        let reported = self.read_lines(&mut lines, &mut state, on_progress);
+        let transcript = state.so_far(&lines);
+        let read_to = lines.read_to();
+        lines.finish(buffer);
+        let Some(reported) = reported? else { return Ok(Read::Interrupted) };
+        let after = self.file.stat()?;
+        if read_to < end || after.size_bytes < end {
+            return Ok(Read::NotTheSame);
+        }
+        let unsteady = Fingerprint::from(&after) != Fingerprint::from(&before);
+        let transcript = Box::new(Transcript { complete: true, unsteady, ..transcript });
+        let superseded = self.superseded.to_vec();
+        Ok(Read::Done(Reading { transcript, bytes: end - reported, superseded }))
+    }
+
+    /// Reads all lines and returns up to where that was reported; `None` if it was broken off.
+    fn read_lines(
+        &self,
+        lines: &mut LineReader<'_>,
+        state: &mut State<'_>,
+        on_progress: OnProgress<'_>,
+    ) -> Result<Option<u64>, FsError> {
+        let mut reported = lines.tail_start();
+        while let Some(line) = lines.next_line()? {
+            state.take(line);
+            let bytes = lines.tail_start() - reported;
+            if self.scanner.options.progress_bytes <= bytes {
+                reported = lines.tail_start();
+                let transcript = Box::new(state.so_far(lines));
+                let superseded = self.superseded.to_vec();
+                if on_progress(Reading { transcript, bytes, superseded }).is_break() {
+                    return Ok(None);
+                }
+            }
+        }
+        Ok(Some(reported))
     }
 }
 
-/// A reading that is under way.
-struct Reading<'m> {
+/// What is known while a file is read.
+struct State<'m> {
     fingerprint: Fingerprint,
     scanned_at: Timestamp,
     lines: LineCounts,
     rollup: RollupBuilder<'m>,
 }
 
-impl Reading<'_> {
-    fn read_lines(
-        &mut self,
-        lines: &mut LineReader<'_>,
-        progress_bytes: u64,
-        on_progress: OnProgress<'_>,
-    ) -> Result<ControlFlow<()>, FsError> {
-        let mut reported = lines.tail_start();
-        while let Some(line) = lines.next_line()? {
-            match line {
-                Line::Whole(line) => {
-                    let outcome = openclaw::read_line(line, &mut |event| self.rollup.add(event));
-                    self.lines.malformed += u64::from(outcome == Outcome::Malformed);
-                }
-                Line::TooLong { .. } => self.lines.too_long += 1,
+impl State<'_> {
+    fn take(&mut self, line: Line<'_>) {
+        match line {
+            Line::Whole(line) => {
+                let outcome = openclaw::read_line(line, &mut |event| self.rollup.add(event));
+                self.lines.malformed += u64::from(outcome == Outcome::Malformed);
             }
-            let bytes = lines.tail_start() - reported;
-            if progress_bytes <= bytes {
-                reported = lines.tail_start();
-                let transcript = Box::new(self.so_far(&Tail::of(lines)));
-                if on_progress(Partial { bytes, transcript }).is_break() {
-                    return Ok(ControlFlow::Break(()));
-                }
-            }
+            Line::TooLong { .. } => self.lines.too_long += 1,
         }
-        Ok(ControlFlow::Continue(()))
     }
 
-    /// What is known up to here.
-    fn so_far(&self, tail: &Tail) -> Transcript {
+    /// What is known up to where the reader stands.
+    fn so_far(&self, lines: &LineReader<'_>) -> Transcript {
         Transcript {
             fingerprint: self.fingerprint,
             scanned_at: self.scanned_at,
-            parsed_to: tail.parsed_to,
-            anchor: tail.anchor,
+            parsed_to: lines.tail_start(),
+            anchor: Anchor::of(lines.before_tail()),
             complete: false,
+            unsteady: false,
             outdated: false,
             lines: self.lines,
-            rollup: self.rollup.rollup().clone(),
+            rollup: self.rollup.rollup(),
             gone_since: None,
         }
     }

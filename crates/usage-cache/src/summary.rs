@@ -44,6 +44,7 @@ impl Query {
 
 /// Tokens and costs by civil day.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Summary {
     /// The days that have events, in order.
     pub daily: Vec<DailyUsage>,
@@ -59,6 +60,7 @@ pub struct Summary {
 
 /// What was used on a day.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct DailyUsage {
     /// The day.
     pub day: Day,
@@ -70,6 +72,7 @@ pub struct DailyUsage {
 
 /// What was used of a model.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ModelUsage {
     /// The model.
     pub model: Model,
@@ -79,6 +82,7 @@ pub struct ModelUsage {
 
 /// What some events used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Usage {
     /// How many events there are: one for each answer of a model.
     pub events: u64,
@@ -137,25 +141,28 @@ impl UsageCache {
         let mut daily: BTreeMap<Day, ByModel> = BTreeMap::new();
         let mut unpriced = ByModel::new();
         let (mut untimed, mut gone) = (Usage::default(), Usage::default());
-        for (_, entry) in self.counted() {
-            let is_gone = entry.transcript.gone_since.is_some();
-            if is_gone && query.gone == Gone::Exclude {
-                continue;
-            }
-            for bucket in entry.transcript.rollup.buckets() {
-                let Some(model) = self.models().get(bucket.model) else { continue };
-                let usage = Usage::of(bucket, prices.cost(model, bucket));
-                let Some(quarter) = bucket.quarter else {
-                    untimed = untimed + usage;
+        for (dir, entries) in self.counted() {
+            let prices = prices.in_dir(dir);
+            for transcript in entries.values().map(|entry| &entry.transcript) {
+                let is_gone = transcript.gone_since.is_some();
+                if is_gone && query.gone == Gone::Exclude {
                     continue;
-                };
-                let Some(day) = days.day(quarter) else { continue };
-                add(daily.entry(day).or_default(), bucket.model, usage);
-                if is_gone {
-                    gone = gone + usage;
                 }
-                if 0 < usage.unpriced_events {
-                    add(&mut unpriced, bucket.model, usage);
+                for bucket in transcript.rollup.buckets() {
+                    let Some(model) = self.models().get(bucket.model) else { continue };
+                    let usage = Usage::of(bucket, prices.cost(model, bucket));
+                    let Some(quarter) = bucket.quarter else {
+                        untimed = untimed + usage;
+                        continue;
+                    };
+                    let Some(day) = days.day(quarter) else { continue };
+                    add(daily.entry(day).or_default(), bucket.model, usage);
+                    if is_gone {
+                        gone = gone + usage;
+                    }
+                    if 0 < usage.unpriced_events {
+                        add(&mut unpriced, bucket.model, usage);
+                    }
                 }
             }
         }

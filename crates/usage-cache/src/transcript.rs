@@ -49,10 +49,13 @@ pub(crate) struct Transcript {
     pub(crate) scanned_at: Timestamp,
     /// Just after the last line end that was read; the next reading begins here.
     pub(crate) parsed_to: u64,
-    /// Of the bytes before `parsed_to`; `None` if they were not at hand.
-    pub(crate) anchor: Option<Anchor>,
+    /// Of the bytes before `parsed_to`.
+    pub(crate) anchor: Anchor,
     /// Whether the file was read to its end. If not, the reading was saved half-way.
     pub(crate) complete: bool,
+    /// Whether the file changed while it was read. An append does no harm, but a rewrite could
+    /// have left the beginning of one and the end of another content.
+    pub(crate) unsteady: bool,
     /// Whether another version of the parser made this: then it counts only until the
     /// transcript is read again, or for good if it is gone.
     pub(crate) outdated: bool,

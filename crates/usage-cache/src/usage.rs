@@ -1,18 +1,24 @@
-use std::path::PathBuf;
+use std::{
+    collections::HashMap,
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
 
 use common_fs::{FsError, Timestamp};
 
 use crate::{
     discover::{Discovery, Root},
+    entries::{Entries, Entry},
     models::Models,
-    reconcile::{Reach, Scope, Standing},
-    store::{Entries, Entry},
+    reconcile::Standing,
+    scope::{Reach, Scope},
 };
 
 /// What is known of all transcripts, in memory.
 ///
 /// Made by [`open`](crate::open) or [`refresh()`](crate::refresh()), asked by
 /// [`summary`](Self::summary) as often as needed, for any days, time zone and prices.
+#[derive(Debug)]
 pub struct UsageCache {
     entries: Entries,
     models: Models,
@@ -22,6 +28,7 @@ pub struct UsageCache {
 
 /// How complete the answers are.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Status {
     /// In a word.
     pub freshness: Freshness,
@@ -66,6 +73,18 @@ pub enum Freshness {
     Refreshing,
 }
 
+impl Freshness {
+    /// The word in OpenClaw's reports.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Fresh => "fresh",
+            Self::Partial => "partial",
+            Self::Stale => "stale",
+            Self::Refreshing => "refreshing",
+        }
+    }
+}
+
 impl UsageCache {
     pub(crate) fn new(
         entries: Entries,
@@ -86,15 +105,20 @@ impl UsageCache {
 
     /// The paths of the transcripts that exist no more, sorted.
     pub fn gone(&self) -> Vec<PathBuf> {
-        let gone = self.counted().filter(|(_, entry)| entry.transcript.gone_since.is_some());
-        let mut paths: Vec<PathBuf> = gone.map(|(path, _)| path.clone()).collect();
+        let mut paths = Vec::new();
+        for (dir, entries) in counted(&self.entries, &self.scope) {
+            let gone = |entry: &Entry| entry.transcript.gone_since.is_some();
+            let names = entries.iter().filter(|(_, entry)| gone(entry)).map(|(name, _)| name);
+            paths.extend(names.map(|name| dir.join(name)));
+        }
         paths.sort();
         paths
     }
 
-    /// The entries that count: those of the roots that were looked at.
-    pub(crate) fn counted(&self) -> impl Iterator<Item = (&PathBuf, &Entry)> {
-        in_scope(&self.entries, &self.scope)
+    /// The directories that count, each with its entries: those of the roots that were looked
+    /// at.
+    pub(crate) fn counted(&self) -> impl Iterator<Item = (&Path, &HashMap<OsString, Entry>)> {
+        counted(&self.entries, &self.scope)
     }
 
     pub(crate) fn models(&self) -> &Models {
@@ -102,11 +126,11 @@ impl UsageCache {
     }
 }
 
-fn in_scope<'e>(
+fn counted<'e>(
     entries: &'e Entries,
     scope: &Scope,
-) -> impl Iterator<Item = (&'e PathBuf, &'e Entry)> {
-    entries.iter().filter(|(path, _)| scope.of_path(path) != Reach::Outside)
+) -> impl Iterator<Item = (&'e Path, &'e HashMap<OsString, Entry>)> {
+    entries.dirs().filter(|(dir, _)| scope.reach(dir) != Reach::Outside)
 }
 
 impl Status {
@@ -145,7 +169,7 @@ impl Status {
             unreadable,
             roots: discovery.roots,
         };
-        for (_, entry) in in_scope(entries, scope) {
+        for entry in counted(entries, scope).flat_map(|(_, entries)| entries.values()) {
             let transcript = &entry.transcript;
             status.refreshed_at = status.refreshed_at.max(Some(transcript.scanned_at));
             status.gone_files += u64::from(transcript.gone_since.is_some());

@@ -23,9 +23,11 @@ impl Zone {
         Self(TimeZone::UTC)
     }
 
-    /// The time zone of this machine, from `TZ` or the system's settings; UTC if there is none.
-    pub fn local() -> Self {
-        Self(TimeZone::system())
+    /// The time zone of this machine, from `TZ` or the system's settings.
+    ///
+    /// Fails if there is none, or if `TZ` names none.
+    pub fn local() -> Result<Self, UnknownZone> {
+        TimeZone::try_system().map(Self).map_err(|_| UnknownZone { name: "local".to_owned() })
     }
 
     /// The IANA name, if the zone has one.
@@ -48,7 +50,7 @@ impl FromStr for Zone {
     fn from_str(name: &str) -> Result<Self, UnknownZone> {
         let unknown = || UnknownZone { name: name.to_owned() };
         match name {
-            "local" => Ok(Self::local()),
+            "local" => Self::local(),
             "UTC" | "utc" | "Z" => Ok(Self::utc()),
             _ if name.starts_with(['+', '-']) => {
                 offset(name).map(|offset| Self(TimeZone::fixed(offset))).ok_or_else(unknown)

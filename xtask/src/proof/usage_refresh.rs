@@ -14,9 +14,7 @@ use std::{
 use anyhow::ensure;
 use common_fs::{Clock, Host, SystemClock, Timestamp};
 use serde::Serialize;
-use usage_cache::{
-    CheckpointPolicy, Freshness, Locations, Options, Prices, Query, Refreshed, Zone,
-};
+use usage_cache::{CheckpointPolicy, Locations, Options, Prices, Query, Refreshed, Zone};
 
 use super::{
     claim, claim_at_most,
@@ -103,7 +101,7 @@ pub(super) fn prove(session_count: u32) -> anyhow::Result<Report> {
         stale_refresh_ms: stale_time.as_millis(),
         cache_bytes: fs_err::metadata(&proof.options.locations.cache)?.len(),
         total_tokens: summary.totals.tokens.total,
-        cache_status: word(opened.status().freshness),
+        cache_status: opened.status().freshness.word(),
         writes: stale.durable_writes,
         bytes_written: stale.written_bytes,
         transcripts_opened: stale.opened,
@@ -187,13 +185,4 @@ fn entry(id: &str, time: &str, tokens: u32) -> String {
          \"role\":\"assistant\",\"provider\":\"openai\",\"model\":\"gpt-5.5\",\"usage\":{{\
          \"input\":{tokens},\"output\":0,\"totalTokens\":{tokens},\"cost\":{{\"total\":{cost}}}}}}}}}\n"
     )
-}
-
-fn word(freshness: Freshness) -> &'static str {
-    match freshness {
-        Freshness::Fresh => "fresh",
-        Freshness::Partial => "partial",
-        Freshness::Stale => "stale",
-        Freshness::Refreshing => "refreshing",
-    }
 }

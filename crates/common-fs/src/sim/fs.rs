@@ -158,12 +158,28 @@ impl SimFs {
 
     /// Flushes everything.
     pub fn sync_all(&self) {
-        self.with(|state| {
-            for id in state.nodes.keys().copied().collect::<Vec<_>>() {
+        self.sync_below("/");
+    }
+
+    /// Flushes the file or directory at `path`, and all that is below it.
+    pub fn sync_below(&self, path: impl AsRef<Path>) {
+        self.node_act(path.as_ref(), |state, id| {
+            let mut todo = vec![id];
+            while let Some(id) = todo.pop() {
+                if let Ok(dir) = state.dir(id) {
+                    todo.extend(dir.live.values().copied());
+                }
                 // Each node is the one or the other, or has nothing to flush.
                 state.sync_file(id).or_else(|_| state.sync_dir(id)).ok();
             }
+            Ok(())
         });
+    }
+
+    /// A copy that goes its own way from here on, on the same clock.
+    #[must_use]
+    pub fn fork(&self) -> Self {
+        Self::from_state(self.with(|state| state.clone()))
     }
 
     /// Every state that a power cut could leave, as POSIX promises no more: each change that

@@ -18,7 +18,7 @@ enum Seen {
 struct Reading {
     lines: Vec<Seen>,
     tail_start: u64,
-    before_tail: Option<Vec<u8>>,
+    before_tail: Vec<u8>,
     read_to: u64,
 }
 
@@ -39,7 +39,7 @@ fn read(content: &[u8], start: u64, end: u64, limits: Limits) -> Reading {
     let reading = Reading {
         lines,
         tail_start: reader.tail_start(),
-        before_tail: reader.before_tail().map(<[u8]>::to_vec),
+        before_tail: reader.before_tail().to_vec(),
         read_to: reader.read_to(),
     };
     reader.finish(&mut buffer);
@@ -103,14 +103,24 @@ fn a_line_longer_than_the_buffer_costs_no_more_memory_than_allowed() {
         };
         assert_eq!(first, (len <= 300_000, len));
         assert_eq!(reading.lines[1], Seen::Whole(b"next".to_vec()));
-        assert_eq!(reading.before_tail.unwrap(), content[content.len() - 16..]);
+        assert_eq!(reading.before_tail, content[content.len() - 16..]);
     }
 }
 
 #[test]
-fn an_unfinished_line_that_is_too_long_has_no_anchor() {
-    let reading = read_all(&vec![b'x'; 1_000_000]);
-    assert_eq!((reading.tail_start, reading.before_tail), (0, None));
+fn an_unfinished_line_that_is_too_long_hides_nothing_before_it() {
+    let mut content = b"first line\n".to_vec();
+    content.extend(vec![b'x'; 1_000_000]);
+    let reading = read_all(&content);
+    assert_eq!((reading.tail_start, &reading.before_tail[..]), (11, &b"first line\n"[..]));
+}
+
+#[test]
+fn without_a_limit_any_line_is_returned() {
+    let limits = Limits { line_bytes_max: usize::MAX, lookback_bytes: usize::MAX };
+    let content = [vec![b'x'; 1_000_000], b"\n".to_vec()].concat();
+    let reading = read(&content, 0, content.len() as u64, limits);
+    assert_eq!(reading.lines, [Seen::Whole(vec![b'x'; 1_000_000])]);
 }
 
 /// Text with lines around the limit.
@@ -134,10 +144,9 @@ proptest! {
         prop_assert_eq!(&reading.lines, &lines);
         prop_assert_eq!(reading.tail_start, tail_start);
         prop_assert_eq!(reading.read_to, content.len() as u64);
-        if let Some(before) = reading.before_tail {
-            let tail = usize::try_from(tail_start).unwrap();
-            prop_assert_eq!(&before[..], &content[tail.saturating_sub(lookback_bytes)..tail]);
-        }
+        let tail = usize::try_from(tail_start).unwrap();
+        let before = &content[tail.saturating_sub(lookback_bytes)..tail];
+        prop_assert_eq!(&reading.before_tail[..], before);
     }
 
     #[test]

@@ -1,13 +1,12 @@
 //! The prices that the user has configured in OpenClaw.
 
 use std::{
-    collections::BTreeMap,
     ffi::OsString,
     path::{Path, PathBuf},
 };
 
 use common_fs::{Access, Fs, FsError, follow_links, read_whole};
-use serde::Deserialize;
+use serde_json::Value;
 
 use crate::{
     Locations, NanoUsd,
@@ -15,102 +14,57 @@ use crate::{
 };
 
 /// A configuration file larger than this is not one.
-const CONFIG_BYTES_MAX: usize = 16 * 1024 * 1024;
+const CONFIG_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// JSON deeper than this would exhaust the stack of the parser.
+const DEPTH_MAX: usize = 100;
 
 /// A configuration that is there but cannot be read.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ConfigError {
     /// The file system failed.
     #[error(transparent)]
     Fs(#[from] FsError),
-    /// The content is not what OpenClaw writes.
-    #[error("cannot read prices from `{}`", path.display())]
+    /// The content is not what OpenClaw reads.
+    #[error("cannot read prices from `{}`: {reason}", path.display())]
     Malformed {
         /// The file.
         path: PathBuf,
         /// Where it stops making sense.
-        #[source]
-        source: json5::Error,
-    },
-    /// The file is larger than any configuration.
-    #[error("`{}` is too large for a configuration (over {bytes_max} bytes)", path.display())]
-    TooLarge {
-        /// The file.
-        path: PathBuf,
-        /// What is read at most.
-        bytes_max: usize,
+        reason: String,
     },
 }
 
-#[derive(Deserialize)]
-struct OpenClawConfig {
-    models: Option<Providers>,
-}
-
-#[derive(Deserialize)]
-struct Providers {
-    #[serde(default)]
-    providers: BTreeMap<String, Provider>,
-}
-
-#[derive(Deserialize)]
-struct Provider {
-    #[serde(default)]
-    models: Vec<ModelEntry>,
-}
-
-#[derive(Deserialize)]
-struct ModelEntry {
-    id: String,
-    cost: Option<CostEntry>,
-}
-
-/// Dollars per million tokens.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct CostEntry {
-    input: f64,
-    output: f64,
-    #[serde(default)]
-    cache_read: f64,
-    #[serde(default)]
-    cache_write: f64,
-    #[serde(default)]
-    tiered_pricing: Vec<TierEntry>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct TierEntry {
-    input: f64,
-    output: f64,
-    #[serde(default)]
-    cache_read: f64,
-    #[serde(default)]
-    cache_write: f64,
-    range: Vec<f64>,
-}
-
-/// Reads the prices that the user has configured in OpenClaw: for each state directory those of
-/// the agents (`agents/<agent>/agent/models.json`), then the common ones (`openclaw.json`). The
-/// first price of a model counts.
+/// Reads the prices that the user has configured in OpenClaw: for each state directory the common
+/// ones (`openclaw.json`), and before them those of each agent for its own transcripts
+/// (`agents/<agent>/agent/models.json`).
 ///
-/// A price of zero is a price: what is configured as free is free. Files that do not exist are
-/// fine, others that cannot be read are reported.
+/// A price of zero is a price: what is configured as free is free. A rate that is not given is
+/// not known. Files that do not exist are fine; what cannot be read is reported, and the rest
+/// counts.
 pub fn configured_prices(fs: &dyn Fs, locations: &Locations) -> (Prices, Vec<ConfigError>) {
     let mut prices = Prices::none();
     let mut errors = Vec::new();
-    let mut add = |providers: Result<Option<Providers>, ConfigError>| match providers {
-        Ok(Some(providers)) => add_all(&mut prices, &providers),
-        Ok(None) => (),
-        Err(error) => errors.push(error),
-    };
     for state_dir in &locations.openclaw {
         for agent in agents(fs, state_dir) {
-            add(read(fs, state_dir.join("agents").join(agent).join("agent/models.json")));
+            let dir = state_dir.join("agents").join(agent);
+            match read(fs, &dir.join("agent/models.json")) {
+                Ok(config) => each_price(&config, &mut |provider, model, price| {
+                    prices.add_below(&dir, provider, model, price);
+                }),
+                Err(error) => errors.push(error),
+            }
         }
-        let common = read::<OpenClawConfig>(fs, state_dir.join("openclaw.json"));
-        add(common.map(|config| config.and_then(|config| config.models)));
+        match read(fs, &state_dir.join("openclaw.json")) {
+            Ok(config) => {
+                let models = config.get("models").unwrap_or(&Value::Null);
+                each_price(models, &mut |provider, model, price| {
+                    prices.add(provider, model, price);
+                });
+            }
+            Err(error) => errors.push(error),
+        }
     }
     (prices, errors)
 }
@@ -123,62 +77,83 @@ fn agents(fs: &dyn Fs, state_dir: &Path) -> Vec<OsString> {
     names
 }
 
-/// Follows links: people keep their configuration elsewhere.
-fn read<T: serde::de::DeserializeOwned>(
-    fs: &dyn Fs,
-    path: PathBuf,
-) -> Result<Option<T>, ConfigError> {
-    let opened = follow_links(fs, &path).and_then(|(dir, name)| dir.open(&name, Access::Read));
+/// Reads a configuration file; one that does not exist is empty. Follows links: people keep
+/// their configuration elsewhere.
+fn read(fs: &dyn Fs, path: &Path) -> Result<Value, ConfigError> {
+    let opened = follow_links(fs, path).and_then(|(dir, name)| dir.open(&name, Access::Read));
     let file = match opened {
         Ok(file) => file,
-        Err(error) if error.is_not_found() => return Ok(None),
+        Err(error) if error.is_not_found() => return Ok(Value::Null),
         Err(error) => return Err(error.into()),
     };
+    let malformed = |reason: String| ConfigError::Malformed { path: path.to_owned(), reason };
     let Some(bytes) = read_whole(file.as_ref(), CONFIG_BYTES_MAX)? else {
-        return Err(ConfigError::TooLarge { path, bytes_max: CONFIG_BYTES_MAX });
+        return Err(malformed(format!("it is larger than {CONFIG_BYTES_MAX} bytes")));
     };
-    match json5::from_str(&String::from_utf8_lossy(&bytes)) {
-        Ok(config) => Ok(Some(config)),
-        Err(source) => Err(ConfigError::Malformed { path, source }),
+    let text = String::from_utf8_lossy(&bytes);
+    if DEPTH_MAX < depth(&text) {
+        return Err(malformed(format!("it is nested more than {DEPTH_MAX} levels deep")));
     }
+    json5::from_str(&text).map_err(|error| malformed(error.to_string()))
 }
 
-fn add_all(prices: &mut Prices, providers: &Providers) {
-    for (provider, entry) in &providers.providers {
-        for model in &entry.models {
-            if let Some(price) = model.cost.as_ref().and_then(price) {
-                prices.add(provider, &model.id, price);
+/// How deep brackets are nested, those in text and comments included.
+fn depth(text: &str) -> usize {
+    let (mut depth, mut deepest) = (0_usize, 0);
+    for byte in text.bytes() {
+        match byte {
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            _ => (),
+        }
+        deepest = deepest.max(depth);
+    }
+    deepest
+}
+
+/// Visits the prices in `{"providers": {<provider>: {"models": [{"id", "cost"}]}}}`. What does
+/// not look like that has no price.
+fn each_price(config: &Value, visit: &mut dyn FnMut(&str, &str, Price)) {
+    let providers = config.get("providers").and_then(Value::as_object);
+    for (provider, entry) in providers.into_iter().flatten() {
+        let models = entry.get("models").and_then(Value::as_array);
+        for model in models.into_iter().flatten() {
+            let id = model.get("id").and_then(Value::as_str);
+            if let (Some(id), Some(price)) = (id, model.get("cost").and_then(price)) {
+                visit(provider, id, price);
             }
         }
     }
 }
 
-/// `None` if a rate is negative or not a number.
-fn price(cost: &CostEntry) -> Option<Price> {
-    let tiers: Vec<_> = cost.tiered_pricing.iter().filter_map(tier).collect();
-    if let Some(price) = Price::tiered(tiers) {
-        return Some(price);
-    }
-    rates([cost.input, cost.output, cost.cache_write, cost.cache_read]).map(Price::flat)
+/// Reads a `cost`; `None` if it gives no rate.
+fn price(cost: &Value) -> Option<Price> {
+    let tiers = cost.get("tieredPricing").and_then(Value::as_array);
+    let tiers: Vec<_> = tiers.into_iter().flatten().filter_map(tier).collect();
+    Price::tiered(tiers).or_else(|| rates(cost).map(Price::flat))
 }
 
-fn tier(tier: &TierEntry) -> Option<(u64, Rates)> {
-    let start = tier.range.first().copied().filter(|start| start.is_finite())?;
+/// A tier whose range has no beginning is none.
+fn tier(tier: &Value) -> Option<(u64, Rates)> {
+    let start = tier.get("range")?.get(0)?.as_f64()?;
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "`as` saturates; nobody has prompts of negative or astronomic size"
     )]
     let start = start.ceil() as u64;
-    Some((start, rates([tier.input, tier.output, tier.cache_write, tier.cache_read])?))
+    Some((start, rates(tier)?))
 }
 
-fn rates(dollars: [f64; 4]) -> Option<Rates> {
-    let [input, output, cache_creation, cache_read] = dollars.map(NanoUsd::from_dollars);
-    Some(Rates {
-        input: input?,
-        output: output?,
-        cache_creation: cache_creation?,
-        cache_read: cache_read?,
-    })
+/// Dollars per million tokens.
+fn rates(cost: &Value) -> Option<Rates> {
+    let rate = |name| cost.get(name).and_then(Value::as_f64).and_then(NanoUsd::from_dollars);
+    let rates = Rates {
+        input: rate("input"),
+        output: rate("output"),
+        cache_creation: rate("cacheWrite"),
+        cache_read: rate("cacheRead"),
+    };
+    let Rates { input, output, cache_creation, cache_read } = rates;
+    input.or(output).or(cache_creation).or(cache_read).map(|_| rates)
 }

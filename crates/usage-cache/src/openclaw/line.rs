@@ -45,8 +45,8 @@ impl<'a> Line<'a> {
         let usage = usage::read(usage)?;
         Some(Event {
             at: message.millis().or_else(|| self.iso_time()),
-            provider: message.provider.and_then(text).or_else(|| self.provider.and_then(text)),
-            model: message.model.and_then(text).or_else(|| self.model.and_then(text)),
+            provider: message.provider.and_then(name).or_else(|| self.provider.and_then(name)),
+            model: message.model.and_then(name).or_else(|| self.model.and_then(name)),
             tokens: usage.tokens,
             cache_creation_1h: usage.cache_creation_1h,
             cost: usage.cost,
@@ -98,6 +98,21 @@ fn text(raw: &RawValue) -> Option<Cow<'_, str>> {
         return serde_json::from_str(raw.get()).ok().map(Cow::Owned);
     }
     Some(Cow::Borrowed(quoted))
+}
+
+/// No model has a longer name; what is longer is cut.
+const NAME_BYTES_MAX: usize = 256;
+
+/// A string that is kept for as long as the transcript.
+fn name(raw: &RawValue) -> Option<Cow<'_, str>> {
+    let cut = |name: &str| name.floor_char_boundary(NAME_BYTES_MAX);
+    text(raw).map(|name| match name {
+        Cow::Borrowed(name) => Cow::Borrowed(name.get(..cut(name)).unwrap_or_default()),
+        Cow::Owned(mut name) => {
+            name.truncate(cut(&name));
+            Cow::Owned(name)
+        }
+    })
 }
 
 /// A string that borrows where it can, for keys.

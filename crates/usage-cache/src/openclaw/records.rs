@@ -1,8 +1,8 @@
 //! From the bytes of a line to its events, whatever the bytes are.
 
-use std::sync::LazyLock;
+use std::{ops::Range, sync::LazyLock};
 
-use memchr::memmem::Finder;
+use memchr::memmem::{Finder, find_iter};
 use serde::de::IgnoredAny;
 
 use super::line::Line;
@@ -24,9 +24,9 @@ pub(crate) enum Outcome {
 /// Reads a line and hands on the events that it records: one, or none.
 ///
 /// A line that is no JSON object is malformed, but not necessarily lost. A writer that died in
-/// the middle of a line leaves no line end, and the next one appends its first record to the
-/// fragment; a power cut leaves zeros in front of it. So the records that are complete up to the
-/// end of the line are taken, and the fragment before them makes the line malformed.
+/// the middle of a line leaves no line end, and the next one appends its records to the
+/// fragment; a power cut leaves zeros in front of them. So the records are taken that are
+/// complete from the beginning of the line, and those that are complete up to its end.
 ///
 /// Lines without the text `"usage"` are not looked into. They are malformed unless they begin
 /// and end like an object.
@@ -36,10 +36,16 @@ pub(crate) fn read_line(line: &[u8], hand_on: &mut dyn FnMut(&Event<'_>)) -> Out
     if USAGE.find(line).is_none() {
         return if (first, last) == (&b'{', &b'}') { Outcome::Fine } else { Outcome::Malformed };
     }
-    match parse(line, hand_on) {
-        Ok(()) => Outcome::Fine,
-        Err(_) => read_glued(line, hand_on),
+    if parse(line, hand_on).is_ok() {
+        return Outcome::Fine;
     }
+    // Text that is not UTF-8 may stand in a field that matters.
+    if std::str::from_utf8(line).is_err()
+        && parse(String::from_utf8_lossy(line).as_bytes(), hand_on).is_ok()
+    {
+        return Outcome::Fine;
+    }
+    read_glued(line, hand_on)
 }
 
 fn parse(record: &[u8], hand_on: &mut dyn FnMut(&Event<'_>)) -> serde_json::Result<()> {
@@ -56,47 +62,77 @@ fn trim(line: &[u8]) -> &[u8] {
     line.strip_prefix(b"\xEF\xBB\xBF").map_or(line, <[u8]>::trim_ascii_start)
 }
 
-/// Takes complete records off the end of a line, as long as there are any.
+/// Takes the records at both ends of a line that is not one record.
 fn read_glued(line: &[u8], hand_on: &mut dyn FnMut(&Event<'_>)) -> Outcome {
-    // Text that is not UTF-8 may stand in a field that matters.
-    if let Err(error) = std::str::from_utf8(line)
-        && error.valid_up_to() < line.len()
-        && parse(String::from_utf8_lossy(line).as_bytes(), hand_on).is_ok()
-    {
-        return Outcome::Fine;
+    let head = Objects::at_start(line);
+    let rest = line.get(head.len..).unwrap_or_default();
+    let tail = Objects::at_end(rest).unwrap_or_default();
+    let mut readable = rest.is_empty();
+    for range in head.ranges {
+        readable &= parse(line.get(range).unwrap_or_default(), hand_on).is_ok();
     }
-    let mut budget = line.len().saturating_mul(SEARCH_PER_BYTE);
-    let mut rest = line;
-    while let Some(at) = last_record(rest, &mut budget) {
-        let (head, record) = rest.split_at(at);
-        if parse(record, hand_on).is_err() {
-            return Outcome::Malformed;
-        }
-        rest = head.trim_ascii_end();
-        if parse(rest, hand_on).is_ok() {
-            // Nothing but complete records, only the line ends between them are missing.
-            return Outcome::Fine;
-        }
+    for range in tail.ranges {
+        readable &= parse(rest.get(range).unwrap_or_default(), hand_on).is_ok();
     }
-    Outcome::Malformed
+    if readable { Outcome::Fine } else { Outcome::Malformed }
 }
 
-/// How many bytes may be parsed per byte of a line, to find the records in it: enough for any
-/// that a crash leaves, and a bound for what malice can build.
-const SEARCH_PER_BYTE: usize = 8;
+/// How many bytes may be parsed per byte of a line, to find the records in it. Each level of
+/// nesting in a fragment costs about one; this is more than any message has, and a bound for
+/// what malice can build.
+const SEARCH_PER_BYTE: usize = 64;
 
-/// Where the object begins that reaches to the end of the line, other than at its beginning.
-fn last_record(line: &[u8], budget: &mut usize) -> Option<usize> {
-    let candidates = memchr::memmem::find_iter(line, b"{\"").filter(|&at| 0 < at);
-    for at in candidates {
-        let candidate = line.get(at..)?;
-        match serde_json::from_slice::<IgnoredAny>(candidate) {
-            Ok(IgnoredAny) => return Some(at),
-            // In a single line, the column is how far the parser came.
-            Err(error) => *budget = budget.checked_sub(error.column())?,
+/// Complete JSON objects, one after the other.
+#[derive(Default)]
+struct Objects {
+    ranges: Vec<Range<usize>>,
+    /// Where the last one ends.
+    len: usize,
+    /// How far the text was parsed.
+    parsed: usize,
+}
+
+impl Objects {
+    /// Those with which a text begins.
+    fn at_start(text: &[u8]) -> Self {
+        let mut objects = Self::default();
+        loop {
+            let rest = text.get(objects.len..).unwrap_or_default();
+            let start = text.len() - rest.trim_ascii_start().len();
+            objects.parsed = objects.parsed.max(start);
+            let object = text.get(start..).filter(|object| object.starts_with(b"{"));
+            let Some(object) = object else { return objects };
+            let mut values = serde_json::Deserializer::from_slice(object).into_iter();
+            match values.next() {
+                Some(Ok(IgnoredAny)) => {
+                    objects.len = start + values.byte_offset();
+                    objects.ranges.push(start..objects.len);
+                }
+                // In a single line, the column is how far the parser came.
+                Some(Err(error)) => {
+                    objects.parsed = start + error.column();
+                    return objects;
+                }
+                None => return objects,
+            }
         }
     }
-    None
+
+    /// Those with which a text ends, as many as there are.
+    fn at_end(text: &[u8]) -> Option<Self> {
+        let mut budget = text.len().saturating_mul(SEARCH_PER_BYTE);
+        for at in find_iter(text, b"{\"") {
+            let mut objects = Self::at_start(text.get(at..)?);
+            if at + objects.len == text.len() {
+                for range in &mut objects.ranges {
+                    *range = at + range.start..at + range.end;
+                }
+                return Some(objects);
+            }
+            budget = budget.checked_sub(objects.parsed)?;
+        }
+        None
+    }
 }
 
 #[cfg(test)]

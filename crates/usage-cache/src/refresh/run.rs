@@ -13,10 +13,11 @@ use super::{
 use crate::{
     CacheProblem,
     checkpoint::{Action, Checkpoint, Event},
+    entries::{Entries, Superseded},
     models::Models,
     reconcile::{Known, Plan, Standing},
-    scan::Scanned,
-    store::{Entries, Entry, Saver},
+    scan::{Reading, Scanned},
+    store::Saver,
     transcript::Transcript,
 };
 
@@ -59,12 +60,8 @@ impl<'r> Run<'r> {
     }
 
     /// Takes in what is known without reading: which transcripts are gone, and which are back.
-    pub(super) fn take_missing(&mut self, plan: &Plan) {
+    pub(super) fn take_known(&mut self, plan: &Plan) {
         let now = self.clock.now();
-        for path in &plan.archived {
-            self.entries.remove(path);
-            self.changed.insert(path.clone());
-        }
         for path in &plan.gone {
             self.set_gone(path, Some(now));
         }
@@ -83,18 +80,21 @@ impl<'r> Run<'r> {
         }
     }
 
-    fn put(&mut self, path: &Path, transcript: Transcript, renamed_from: Vec<PathBuf>) {
-        self.changed.extend(renamed_from.iter().cloned());
+    fn put(&mut self, path: &Path, transcript: Transcript, superseded: Vec<Superseded>) {
         self.changed.insert(path.to_owned());
-        Entry::put(&mut self.entries, path, transcript, renamed_from);
+        self.entries.put(path, transcript, superseded);
     }
 
     /// Takes in what a reader found.
     pub(super) fn take(&mut self, message: Message<'_>) {
         match message {
-            Message::Partial { task, transcript, .. } => {
-                self.put(&task.found.path, *transcript, Vec::new());
-                self.step(Event::Changed);
+            Message::Partial(task, Reading { transcript, bytes, superseded }) => {
+                self.work.scanned_bytes += bytes;
+                // What is believed to be known in full must not become less by being read again.
+                if task.known != Known::Fresh {
+                    self.put(&task.path, *transcript, superseded);
+                    self.step(Event::Changed);
+                }
             }
             Message::Finished { task, scanned, .. } => self.take_finished(task, scanned),
         }
@@ -102,23 +102,34 @@ impl<'r> Run<'r> {
 
     fn take_finished(&mut self, task: &Task<'_>, scanned: Scanned) {
         match scanned {
-            Scanned::Done { transcript, bytes, renamed_from } => {
+            Scanned::Done(Reading { transcript, bytes, superseded }) => {
                 self.standing.subtract(task.known);
                 self.standing.add(Known::Fresh);
                 self.work.scanned_files += 1;
                 self.work.scanned_bytes += bytes;
-                self.put(&task.found.path, *transcript, renamed_from);
+                self.put(&task.path, *transcript, superseded);
                 self.step(Event::Scanned);
             }
             Scanned::Vanished => {
                 self.standing.subtract(task.known);
                 if task.known != Known::Unknown {
-                    self.set_gone(&task.found.path, Some(self.clock.now()));
+                    self.set_gone(&task.path, Some(self.clock.now()));
                     self.step(Event::Changed);
                 }
             }
-            Scanned::Failed(error) => self.standing.unreadable.push(error),
-            Scanned::Unsteady | Scanned::Interrupted => (),
+            Scanned::Failed(error) => {
+                self.standing.unreadable.push(error);
+                self.doubt(task);
+            }
+            Scanned::Unsteady | Scanned::Interrupted => self.doubt(task),
+        }
+    }
+
+    /// What was believed to be known could not be confirmed.
+    fn doubt(&mut self, task: &Task<'_>) {
+        if task.known == Known::Fresh {
+            self.standing.subtract(Known::Fresh);
+            self.standing.add(Known::Stale);
         }
     }
 

@@ -5,57 +5,51 @@ use common_fs::lines::Buffer;
 use super::{OnProgress, Options, Progress, run::Run};
 use crate::{
     discover::{Discovery, Found},
+    entries::Entries,
     parallel,
     reconcile::{Job, Known},
-    scan::{Partial, Scanned, Scanner},
-    store::Entries,
+    scan::{Candidate, Reading, Scanned, Scanner},
     transcript::Transcript,
 };
 
 /// A job with all that a reading thread needs for it.
 pub(super) struct Task<'t> {
-    pub(super) found: &'t Found,
-    /// How well the transcript is known,
+    found: &'t Found,
+    /// The path by which the transcript is known,
+    pub(super) path: PathBuf,
+    /// how well it is known,
     pub(super) known: Known,
-    /// and what is known of it.
-    transcript: Option<Arc<Transcript>>,
-    /// Whether reading goes on where the last one ended.
-    resume: bool,
-    /// What is known of transcripts that may be this one, under an earlier name.
-    renamed_from: Vec<(PathBuf, Arc<Transcript>)>,
+    /// and what reading goes on from.
+    previous: Option<Arc<Transcript>>,
+    candidates: Vec<Candidate>,
 }
 
 /// What a reading thread reports of a task.
 pub(super) enum Message<'t> {
-    /// It came further, by so many bytes.
-    Partial { task: &'t Task<'t>, bytes: u64, transcript: Box<Transcript> },
-    /// It is finished, so many bytes after the last message.
+    /// It came further.
+    Partial(&'t Task<'t>, Reading),
+    /// It is finished; so many bytes were expected that are not reported yet.
     Finished { task: &'t Task<'t>, bytes: u64, scanned: Scanned },
 }
 
 impl<'t> Task<'t> {
     pub(super) fn new(job: &Job, discovery: &'t Discovery, entries: &Entries) -> Option<Self> {
         let found = discovery.found.get(job.found)?;
-        let transcript =
-            |path: &PathBuf| entries.get(path).map(|entry| Arc::clone(&entry.transcript));
-        let renamed = |path: &PathBuf| Some((path.clone(), transcript(path)?));
+        let path = discovery.path(found);
+        let transcript = |path: &PathBuf| Some(Arc::clone(&entries.get(path)?.transcript));
+        let candidate = |path: &PathBuf| Some((path.clone(), transcript(path)?));
         Some(Self {
             found,
             known: job.known,
-            transcript: transcript(&found.path),
-            resume: job.resume,
-            renamed_from: job.renamed_from.iter().filter_map(renamed).collect(),
+            previous: transcript(&path).filter(|_| job.resume),
+            candidates: job.candidates.iter().filter_map(candidate).collect(),
+            path,
         })
-    }
-
-    /// What the reading goes on from.
-    fn previous(&self) -> Option<&Transcript> {
-        self.transcript.as_deref().filter(|_| self.resume)
     }
 
     /// How much there is to read, as far as that is known beforehand.
     fn bytes(&self) -> u64 {
-        let start = self.previous().map_or(0, |previous| previous.parsed_to);
+        let start = self.previous.as_ref().map_or(0, |previous| previous.parsed_to);
         self.found.stat.size_bytes.saturating_sub(start)
     }
 
@@ -67,21 +61,21 @@ impl<'t> Task<'t> {
         send: &mut dyn FnMut(Message<'t>) -> ControlFlow<()>,
     ) {
         let Some(dir) = discovery.dirs.get(self.found.dir) else { return };
-        let mut left = self.bytes();
-        let mut on_progress = |Partial { bytes, transcript }: Partial| {
-            left = left.saturating_sub(bytes);
-            send(Message::Partial { task: self, bytes, transcript })
+        let mut bytes = self.bytes();
+        let mut on_progress = |reading: Reading| {
+            bytes = bytes.saturating_sub(reading.bytes);
+            send(Message::Partial(self, reading))
         };
         let scanned = scanner.scan(
-            dir.as_ref(),
-            self.found,
-            self.previous(),
-            &self.renamed_from,
+            dir.handle.as_ref(),
+            &self.found.name,
+            self.previous.as_deref(),
+            &self.candidates,
             buffer,
             &mut on_progress,
         );
         // Whoever broke off does not want to hear more.
-        send(Message::Finished { task: self, bytes: left, scanned }).is_break();
+        send(Message::Finished { task: self, bytes, scanned }).is_break();
     }
 }
 
@@ -105,7 +99,7 @@ pub(super) fn read_all<'t>(
         |task, buffer, send| task.read(scanner, discovery, buffer, send),
         |message| {
             match &message {
-                Message::Partial { bytes, .. } => progress.bytes_done += bytes,
+                Message::Partial(_, reading) => progress.bytes_done += reading.bytes,
                 Message::Finished { bytes, .. } => {
                     progress.bytes_done += bytes;
                     progress.files_done += 1;

@@ -5,7 +5,7 @@
 
 use std::{
     borrow::Cow,
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     ffi::OsString,
     fmt::Write as _,
     os::unix::ffi::{OsStrExt as _, OsStringExt as _},
@@ -18,10 +18,10 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::{
     NanoUsd, TokenCounts,
+    entries::{Entry, Superseded},
     models::{Model, ModelId, Models},
     openclaw,
     rollup::{Bucket, PriceClass, Quarter, Rollup},
-    store::Entry,
     transcript::{Anchor, Fingerprint, LineCounts, Transcript},
 };
 
@@ -60,11 +60,11 @@ pub(super) enum Usable {
 
 pub(super) fn header() -> Vec<u8> {
     let parsers = BTreeMap::from([(OPENCLAW.to_owned(), openclaw::PARSER_VERSION)]);
-    seal(&Header { format: FORMAT.to_owned(), version: VERSION, parsers })
+    seal(&Header { format: FORMAT.to_owned(), version: VERSION, parsers }).line
 }
 
 pub(super) fn read_header(line: &[u8]) -> Usable {
-    let header = unseal(line).and_then(|json| serde_json::from_slice::<Header>(json).ok());
+    let header = unseal(line).and_then(|_| serde_json::from_slice::<Header>(line).ok());
     match header {
         Some(header) if header.format != FORMAT => Usable::No,
         Some(header) if VERSION < header.version => Usable::TooNew(header.version),
@@ -76,31 +76,47 @@ pub(super) fn read_header(line: &[u8]) -> Usable {
     }
 }
 
-/// What a line says of a file.
+/// A line after the first.
 #[derive(Debug, PartialEq)]
-pub(super) enum Record {
-    /// All that is known of it.
-    Transcript {
-        transcript: Transcript,
-        /// Paths that are forgotten, as this is their transcript.
-        renamed_from: Vec<PathBuf>,
-    },
+pub(super) struct Record {
+    pub(super) path: PathBuf,
+    pub(super) superseded: Vec<Superseded>,
+    /// The sum of the line.
+    pub(super) sum: u64,
+    pub(super) content: Content,
+}
+
+/// What a line says of its path.
+#[derive(Debug, PartialEq)]
+pub(super) enum Content {
+    /// All that is known of the transcript.
+    Full(Transcript),
+    /// The same, but of its sums only those that changed since the record with this sum.
+    Delta { extends: u64, transcript: Transcript },
     /// It is forgotten.
     Removed,
 }
 
-/// A line after the first.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Row<'a> {
     #[serde(borrow)]
     path: Cow<'a, str>,
-    /// Paths that the transcript had earlier: they are forgotten at once with this record.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    renamed_from: Vec<Cow<'a, str>>,
+    superseded: Vec<SupersededRow>,
+    /// The sum of the record that this one changes, if it is not one of its own.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    extends: Option<Cow<'a, str>>,
     /// Without one, the path is forgotten.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     transcript: Option<TranscriptRow<'a>>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SupersededRow {
+    path: String,
+    dev: u64,
+    ino: u64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -120,9 +136,11 @@ struct TranscriptRow<'a> {
     changed_ns: i64,
     scanned_ns: i64,
     parsed_to: u64,
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    anchor: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    anchor: Cow<'a, str>,
     complete: bool,
+    #[serde(default, skip_serializing_if = "is_false")]
+    unsteady: bool,
     #[serde(default, skip_serializing_if = "is_false")]
     outdated: bool,
     #[serde(default, skip_serializing_if = "is_zero")]
@@ -150,31 +168,65 @@ fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
-/// The line of a transcript, with its line end.
-pub(super) fn transcript_line(path: &Path, entry: &Entry, models: &Models) -> Vec<u8> {
+/// A line to be written, with its line end.
+pub(super) struct Sealed {
+    pub(super) line: Vec<u8>,
+    pub(super) sum: u64,
+}
+
+/// The line that says all that is known of a transcript.
+pub(super) fn full_line(path: &Path, entry: &Entry, models: &Models) -> Sealed {
+    let buckets = entry.transcript.rollup.buckets();
+    row(path, entry, TranscriptRow::new(&entry.transcript, buckets, models), None)
+}
+
+/// The line that says what changed since the record with the sum `extends`: of the sums, only
+/// `changed`.
+pub(super) fn delta_line(
+    path: &Path,
+    entry: &Entry,
+    changed: &[Bucket],
+    extends: u64,
+    models: &Models,
+) -> Sealed {
+    row(path, entry, TranscriptRow::new(&entry.transcript, changed, models), Some(extends))
+}
+
+fn row(path: &Path, entry: &Entry, transcript: TranscriptRow<'_>, extends: Option<u64>) -> Sealed {
+    let superseded = entry.superseded.iter().map(|Superseded { path, id }| SupersededRow {
+        path: to_text(path).into_owned(),
+        dev: id.dev,
+        ino: id.ino,
+    });
     seal(&Row {
         path: to_text(path),
-        renamed_from: entry.renamed_from.iter().map(|path| to_text(path)).collect(),
-        transcript: Some(TranscriptRow::new(&entry.transcript, models)),
+        superseded: superseded.collect(),
+        extends: extends.map(|sum| Cow::Owned(to_hex(sum))),
+        transcript: Some(transcript),
     })
 }
 
-/// The line that makes a path forgotten, with its line end.
-pub(super) fn removed_line(path: &Path) -> Vec<u8> {
-    seal(&Row { path: to_text(path), renamed_from: Vec::new(), transcript: None })
+/// The line that makes a path forgotten.
+pub(super) fn removed_line(path: &Path) -> Sealed {
+    seal(&Row { path: to_text(path), superseded: Vec::new(), extends: None, transcript: None })
 }
 
 /// Reads a line after the first; `None` if it is damaged.
-pub(super) fn read_record(line: &[u8], models: &mut Models) -> Option<(PathBuf, Record)> {
-    let row: Row<'_> = serde_json::from_slice(unseal(line)?).ok()?;
-    let path = to_path(&row.path)?;
-    let Some(transcript) = row.transcript else { return Some((path, Record::Removed)) };
-    let renamed_from = row.renamed_from.iter().map(|text| to_path(text));
-    let record = Record::Transcript {
-        transcript: transcript.read(models)?,
-        renamed_from: renamed_from.collect::<Option<_>>()?,
+pub(super) fn read_record(line: &[u8], models: &mut Models) -> Option<Record> {
+    let sum = unseal(line)?;
+    let row: Row<'_> = serde_json::from_slice(line).ok()?;
+    let superseded = row.superseded.iter().map(|SupersededRow { path, dev, ino }| {
+        Some(Superseded { path: to_path(path)?, id: FileId { dev: *dev, ino: *ino } })
+    });
+    let superseded = superseded.collect::<Option<_>>()?;
+    let content = match (row.transcript, row.extends) {
+        (None, _) => Content::Removed,
+        (Some(transcript), None) => Content::Full(transcript.read(models)?),
+        (Some(transcript), Some(sum)) => {
+            Content::Delta { extends: from_hex(&sum)?, transcript: transcript.read(models)? }
+        }
     };
-    Some((path, record))
+    Some(Record { path: to_path(&row.path)?, superseded, sum, content })
 }
 
 /// A path as text: bytes that are no UTF-8 become NUL, which no path contains, and two
@@ -205,16 +257,16 @@ fn to_path(text: &str) -> Option<PathBuf> {
 }
 
 impl TranscriptRow<'_> {
-    fn new(transcript: &Transcript, models: &Models) -> Self {
-        let Transcript { fingerprint, rollup, lines, .. } = transcript;
+    fn new(transcript: &Transcript, buckets: &[Bucket], models: &Models) -> Self {
+        let Transcript { fingerprint, lines, .. } = transcript;
         let mut used: Vec<ModelId> = Vec::new();
-        let buckets = rollup.buckets().iter().map(|bucket| {
-            let known = used.iter().position(|&model| model == bucket.model);
-            let model = known.unwrap_or_else(|| {
+        let mut places: HashMap<ModelId, usize> = HashMap::new();
+        let buckets = buckets.iter().map(|bucket| {
+            let place = *places.entry(bucket.model).or_insert_with(|| {
                 used.push(bucket.model);
                 used.len() - 1
             });
-            bucket_row(bucket, model)
+            bucket_row(bucket, place)
         });
         let buckets = buckets.collect();
         let named = |id: &ModelId| {
@@ -229,8 +281,9 @@ impl TranscriptRow<'_> {
             changed_ns: fingerprint.changed.unix_nanos(),
             scanned_ns: transcript.scanned_at.unix_nanos(),
             parsed_to: transcript.parsed_to,
-            anchor: transcript.anchor.map(|Anchor(hash)| Cow::Owned(format!("{hash:016x}"))),
+            anchor: Cow::Owned(to_hex(transcript.anchor.0)),
             complete: transcript.complete,
+            unsteady: transcript.unsteady,
             outdated: transcript.outdated,
             malformed_lines: lines.malformed,
             too_long_lines: lines.too_long,
@@ -243,14 +296,9 @@ impl TranscriptRow<'_> {
     fn read(self, models: &mut Models) -> Option<Transcript> {
         let intern = |(provider, name)| models.intern(Model { provider, name });
         let used: Vec<ModelId> = self.models.into_iter().map(intern).collect();
-        let mut rollup = Rollup::with_capacity(self.buckets.len());
-        for row in self.buckets {
-            rollup.add(read_bucket(row, &used)?);
-        }
-        let anchor = match self.anchor {
-            Some(hex) => Some(Anchor(u64::from_str_radix(&hex, 16).ok()?)),
-            None => None,
-        };
+        let buckets = self.buckets.into_iter().map(|row| read_bucket(row, &used));
+        let rollup = Rollup::new(buckets.collect::<Option<_>>()?);
+        let anchor = Anchor(from_hex(&self.anchor)?);
         Some(Transcript {
             fingerprint: Fingerprint {
                 id: FileId { dev: self.dev, ino: self.ino },
@@ -262,6 +310,7 @@ impl TranscriptRow<'_> {
             parsed_to: self.parsed_to,
             anchor,
             complete: self.complete,
+            unsteady: self.unsteady,
             outdated: self.outdated,
             lines: LineCounts { malformed: self.malformed_lines, too_long: self.too_long_lines },
             rollup,
@@ -313,19 +362,27 @@ fn read_bucket(row: BucketRow, models: &[ModelId]) -> Option<Bucket> {
 }
 
 /// An object as a line with its sum.
-fn seal(object: &impl Serialize) -> Vec<u8> {
+fn seal(object: &impl Serialize) -> Sealed {
     // Numbers, text and lists of them always serialize.
     let mut line = serde_json::to_vec(object).unwrap_or_default();
     line.pop();
     let sum = xxh3_64(&line);
-    line.extend_from_slice(format!(",\"sum\":\"{sum:016x}\"}}\n").as_bytes());
-    line
+    line.extend_from_slice(format!(",\"sum\":\"{}\"}}\n", to_hex(sum)).as_bytes());
+    Sealed { line, sum }
 }
 
-/// A line whose sum is right.
-fn unseal(line: &[u8]) -> Option<&[u8]> {
-    let (body, sum) = line.split_at_checked(line.len().checked_sub(SUM_BYTES)?)?;
-    let hex = sum.strip_prefix(b",\"sum\":\"")?.strip_suffix(b"\"}")?;
-    let sum = u64::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok()?;
-    (xxh3_64(body) == sum).then_some(line)
+/// The sum of a line, if it is right.
+fn unseal(line: &[u8]) -> Option<u64> {
+    let (body, end) = line.split_at_checked(line.len().checked_sub(SUM_BYTES)?)?;
+    let hex = end.strip_prefix(b",\"sum\":\"")?.strip_suffix(b"\"}")?;
+    let sum = from_hex(std::str::from_utf8(hex).ok()?)?;
+    (xxh3_64(body) == sum).then_some(sum)
+}
+
+fn to_hex(hash: u64) -> String {
+    format!("{hash:016x}")
+}
+
+fn from_hex(hex: &str) -> Option<u64> {
+    u64::from_str_radix(hex, 16).ok()
 }

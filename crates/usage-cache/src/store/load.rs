@@ -1,4 +1,4 @@
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use common_fs::{
     Access, FsError, Host, Stat,
@@ -7,10 +7,14 @@ use common_fs::{
 };
 
 use super::{
-    CacheProblem, Entries, Entry, OnDisk,
-    format::{self, Record, Usable},
+    CacheProblem, OnDisk,
+    format::{self, Content, Record, Usable},
 };
-use crate::{models::Models, transcript::Transcript};
+use crate::{
+    entries::{Entries, Entry, Saved},
+    models::Models,
+    transcript::Transcript,
+};
 
 /// A record of a session that lasted for years has some megabytes.
 const RECORD_LIMITS: Limits = Limits { line_bytes_max: 64 * 1024 * 1024, lookback_bytes: 0 };
@@ -43,15 +47,15 @@ fn try_load(host: Host<'_>, path: &Path) -> Result<Loaded, FsError> {
     let (dir, name) = open_parent(host.fs, path)?;
     let file = dir.open(&name, Access::Read)?;
     let stat = file.stat()?;
-    let path = || path.to_owned();
+    let path = path.to_owned();
     if !is_trusted(&stat, host.processes.identity().uid) {
-        let problem = CacheProblem::Untrusted { path: path() };
+        let problem = CacheProblem::Untrusted { path };
         return Ok(Loaded::nothing(OnDisk::Untouchable, problem));
     }
-    let mut buffer = Buffer::default();
-    let size = stat.size_bytes;
+    let (mut buffer, size) = (Buffer::default(), stat.size_bytes);
     let mut lines = LineReader::new(file.as_ref(), 0, size, RECORD_LIMITS, &mut buffer)?;
-    let usable = match lines.next_line()? {
+    let mut reading = Reading::default();
+    let mut usable = match lines.next_line()? {
         Some(Line::Whole(line)) => format::read_header(line),
         // A header that was torn by a crash, and nothing else.
         None if size <= format::header().len() as u64 => {
@@ -59,48 +63,88 @@ fn try_load(host: Host<'_>, path: &Path) -> Result<Loaded, FsError> {
         }
         Some(Line::TooLong { .. }) | None => Usable::No,
     };
-    match usable {
-        Usable::Yes | Usable::OtherParser => (),
-        Usable::TooNew(version) => {
-            let problem = CacheProblem::TooNew { path: path(), version };
-            return Ok(Loaded::nothing(OnDisk::Untouchable, problem));
-        }
-        Usable::No => {
-            let problem = CacheProblem::NotACache { path: path() };
-            return Ok(Loaded::nothing(OnDisk::SetAside, problem));
-        }
+    if let Usable::TooNew(version) = usable {
+        let problem = CacheProblem::TooNew { path, version };
+        return Ok(Loaded::nothing(OnDisk::Untouchable, problem));
     }
-    let mut loaded = Loaded::default();
-    let mut damaged = usable == Usable::OtherParser;
     while let Some(line) = lines.next_line()? {
-        let record = match line {
-            Line::Whole(line) => {
-                let bytes = line.len() as u64 + 1;
-                format::read_record(line, &mut loaded.models).map(|record| (record, bytes))
-            }
-            Line::TooLong { .. } => None,
-        };
-        match record {
-            Some(((path, Record::Transcript { transcript, renamed_from }), record_bytes)) => {
-                for earlier in renamed_from {
-                    loaded.entries.remove(&earlier);
-                }
-                let outdated = transcript.outdated || usable == Usable::OtherParser;
-                let transcript = Transcript { outdated, ..transcript };
-                loaded.entries.insert(path, Entry::new(transcript, record_bytes));
-            }
-            Some(((path, Record::Removed), _)) => {
-                loaded.entries.remove(&path);
-            }
-            None => damaged = true,
+        match line {
+            Line::Whole(line) => reading.take(line, usable),
+            Line::TooLong { .. } => reading.damaged += 1,
         }
     }
-    damaged |= lines.tail_start() != size;
-    loaded.on_disk = if damaged { OnDisk::Replace } else { OnDisk::Append(stat.id, size) };
-    Ok(loaded)
+    let torn = lines.tail_start() != size;
+    if usable == Usable::No && reading.records == 0 {
+        return Ok(Loaded::nothing(OnDisk::SetAside, CacheProblem::NotACache { path }));
+    }
+    if usable == Usable::No {
+        // Somebody's records are good, only the first line is not.
+        reading.damaged += 1;
+        usable = Usable::OtherParser;
+    }
+    let Reading { entries, models, damaged, .. } = reading;
+    let is_good = usable == Usable::Yes && damaged == 0 && !torn;
+    let on_disk = if is_good { OnDisk::Append(stat.id, size) } else { OnDisk::Replace };
+    let problem = (0 < damaged).then_some(CacheProblem::Damaged { path, lines: damaged });
+    Ok(Loaded { entries, models, on_disk, problem })
 }
 
 /// A file that others can change could make us tell lies; root is trusted to know.
 fn is_trusted(stat: &Stat, uid: u32) -> bool {
     stat.mode & 0o022 == 0 && (stat.uid == uid || uid == 0)
+}
+
+/// What the records say so far.
+#[derive(Default)]
+struct Reading {
+    entries: Entries,
+    models: Models,
+    /// Lines with the right sum.
+    records: u64,
+    damaged: u64,
+}
+
+impl Reading {
+    fn take(&mut self, line: &[u8], usable: Usable) {
+        let Some(record) = format::read_record(line, &mut self.models) else {
+            self.damaged += 1;
+            return;
+        };
+        self.records += 1;
+        let bytes = line.len() as u64 + 1;
+        if self.apply(record, bytes, usable).is_none() {
+            self.damaged += 1;
+        }
+    }
+
+    /// `None` if the record changes one that is not there.
+    fn apply(&mut self, record: Record, bytes: u64, usable: Usable) -> Option<()> {
+        let Record { path, superseded, sum, content } = record;
+        for earlier in &superseded {
+            self.entries.supersede(earlier);
+        }
+        let (transcript, full_bytes, delta_bytes) = match content {
+            Content::Removed => {
+                self.entries.remove(&path);
+                return Some(());
+            }
+            Content::Full(transcript) => (transcript, bytes, 0),
+            Content::Delta { extends, transcript } => {
+                let before = self.entries.get(&path)?.saved.as_ref()?;
+                if before.sum != extends {
+                    return None;
+                }
+                let changed = transcript.rollup.buckets().to_vec();
+                let rollup = before.transcript.rollup.updated(changed);
+                let transcript = Transcript { rollup, ..transcript };
+                (transcript, before.full_bytes, before.delta_bytes + bytes)
+            }
+        };
+        let outdated = transcript.outdated || usable != Usable::Yes;
+        let transcript = Arc::new(Transcript { outdated, ..transcript });
+        let saved = Saved { transcript: Arc::clone(&transcript), sum, full_bytes, delta_bytes };
+        let entry = Entry { transcript, saved: Some(saved), superseded: Vec::new() };
+        self.entries.insert(&path, entry);
+        Some(())
+    }
 }

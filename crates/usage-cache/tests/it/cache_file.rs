@@ -74,7 +74,7 @@ fn u16_a_file_cut_anywhere_costs_time_only() {
 }
 
 #[test]
-fn u16_a_flipped_bit_costs_time_only() {
+fn u16_a_flipped_bit_costs_time_or_history_and_is_told() {
     let world = world();
     let whole = cache(&world);
     for at in 0..whole.len() {
@@ -82,18 +82,93 @@ fn u16_a_flipped_bit_costs_time_only() {
         damaged[at] ^= 1 << (at % 8);
         let refreshed = refresh_with(&world, &damaged);
         let gone = tokens(&refreshed.usage) - 7;
-        assert!(gone == 0 || gone == 8, "byte {at}");
-        world.sim.fs.put(CACHE, &whole);
+        let told = matches!(refreshed.problems[..], [CacheProblem::Damaged { .. }]);
+        // A line end that became something else makes the last line look torn.
+        let torn = at + 1 == whole.len();
+        assert!(gone == 8 || gone == 0 && (told || torn), "byte {at}: {:?}", refreshed.problems);
     }
 }
 
 #[test]
-fn u16_a_record_that_claims_much_is_not_believed() {
+fn u16_a_damaged_first_line_costs_no_history() {
+    let world = world();
+    let mut damaged = cache(&world);
+    damaged[5] ^= 1;
+    let refreshed = refresh_with(&world, &damaged);
+    assert_eq!((tokens(&refreshed.usage), refreshed.usage.status().gone_files), (15, 1));
+    assert!(world.refreshed().work.scanned_files == 0);
+}
+
+/// A line with the right sum, whatever it says.
+fn sealed(line: &str) -> String {
+    let (body, _) = line.rsplit_once(",\"sum\"").unwrap();
+    let sum = xxhash_rust::xxh3::xxh3_64(body.as_bytes());
+    format!("{body},\"sum\":\"{sum:016x}\"}}")
+}
+
+#[test]
+fn u16_a_record_that_makes_no_sense_is_no_record() {
+    let forgeries = [
+        ("\"models\":[[", "\"models\":[],\"x\":[["),
+        ("\"buckets\":[[", "\"buckets\":[[0],["),
+        ("\"anchor\":\"", "\"anchor\":\"x"),
+        ("\"source\":\"openclaw\"", "\"source\":\"nobody\""),
+        ("\"path\":\"", "\"path\":\"\\u0000zz"),
+        ("\"transcript\":", "\"extends\":\"0123456789abcdef\",\"transcript\":"),
+        ("\"transcript\":", "\"extends\":\"no hex\",\"transcript\":"),
+    ];
+    for (what, instead) in forgeries {
+        let world = world();
+        let text = String::from_utf8(cache(&world)).unwrap();
+        assert!(text.contains(what), "{what}");
+        let forge = |line: &str| sealed(&line.replacen(what, instead, 1)) + "\n";
+        let forged: String = text.lines().map(forge).collect();
+        let refreshed = refresh_with(&world, forged.as_bytes());
+        let problem = &refreshed.problems[..];
+        let told =
+            matches!(problem, [CacheProblem::Damaged { .. } | CacheProblem::NotACache { .. }]);
+        assert!(told, "{what}: {problem:?}");
+    }
+    // Numbers as large as they come are only numbers.
     let world = world();
     let text = String::from_utf8(cache(&world)).unwrap();
-    // Without a matching sum nothing counts, with a matching one everything has to be there.
-    let forged = text.replace("\"models\":[[", "\"models\":[],\"x\":[[");
+    let largest = u64::MAX.to_string();
+    let forge = |line: &str| {
+        sealed(&line.replace("\"parsedTo\":", &format!("\"parsedTo\":{largest},\"x\":"))) + "\n"
+    };
+    let forged: String = text.lines().map(forge).collect();
     refresh_with(&world, forged.as_bytes());
+}
+
+#[test]
+fn long_sessions_are_saved_by_what_changed() {
+    let world = World::new();
+    let day = |day: u32, hour: u32| answer_at(&format!("2026-01-{day:02}T{hour:02}:00:00Z"), 1);
+    let month: String = (1..=28).flat_map(|d| (0..24).map(move |h| day(d, h))).collect();
+    world.put("a.jsonl", session("a") + &month);
+    world.wait();
+    let whole = world.refreshed().work.written_bytes;
+    assert!(20_000 < whole, "{whole}");
+    let mut written = 0;
+    for nth in 0..100 {
+        world.append("a.jsonl", day(29 + nth / 72, nth % 24));
+        world.wait();
+        let work = world.refreshed().work;
+        assert!(
+            work.written_bytes < 600 || work.written_bytes < 2 * whole && 40 < nth,
+            "{nth} {work:?}"
+        );
+        written += work.written_bytes;
+        assert_eq!(all(&world.open()), all(&world.cold()));
+    }
+    assert!(written < 4 * whole, "{written}");
+    // A damaged record in between takes those that build on it with it.
+    let text = String::from_utf8(cache(&world)).unwrap();
+    let mut lines: Vec<&str> = text.split_inclusive('\n').collect();
+    lines.remove(lines.len() - 3);
+    let without = lines.concat();
+    world.sim.fs.put(CACHE, without.as_bytes());
+    assert_eq!(all(&world.refresh().usage), all(&world.cold()));
 }
 
 #[test]

@@ -22,15 +22,59 @@ fn all_agents_are_looked_at_and_links_count_once() {
 }
 
 #[test]
-fn a_state_directory_may_be_reached_by_different_names() {
+fn a_state_directory_that_has_two_names_counts_once() {
     let mut world = World::new();
     world.put("a.jsonl", answer(1));
+    world.put("b.jsonl", answer(2));
     world.wait();
     world.refreshed();
+    world.sim.fs.remove(path("b.jsonl"));
     world.sim.fs.symlink("/alias", "/h/.openclaw");
-    world.options.locations.openclaw = vec!["/alias".into(), "/h/.openclaw".into()];
+    let (real, alias) = ("/h/.openclaw".into(), "/alias".into());
+    world.options.locations.openclaw = vec![real, alias];
     let again = world.refreshed();
-    assert_eq!((tokens(&again.usage), again.work.scanned_files), (1, 0));
+    assert_eq!((tokens(&again.usage), again.work.scanned_files), (3, 0));
+    // The history stays with the name by which it was seen.
+    world.options.locations.openclaw.reverse();
+    let turned = world.refreshed();
+    assert_eq!((tokens(&turned.usage), turned.usage.status().cached_files), (1, 1));
+}
+
+#[test]
+fn what_stands_behind_links_may_move() {
+    let mut world = World::new();
+    world.sim.fs.make_dir("/disk/state/agents");
+    world.sim.fs.make_dir("/other/main/sessions");
+    world.sim.fs.symlink("/disk/state/agents/main", "/other/main");
+    world.sim.fs.symlink("/alias", "/disk/state");
+    world.options.locations.openclaw = vec!["/alias".into()];
+    for name in ["a", "b"] {
+        world.sim.fs.put(format!("/other/main/sessions/{name}.jsonl"), answer(1).as_bytes());
+    }
+    world.wait();
+    world.refreshed();
+    world.sim.fs.remove("/other/main/sessions/b.jsonl");
+    assert_eq!(tokens(&world.refreshed().usage), 2);
+    let standing = |world: &World| {
+        let usage = world.refreshed().usage;
+        let status = usage.status();
+        (tokens(&usage), status.gone_files, status.unverified_files, status.freshness)
+    };
+    // The disk of the agent is away, then that of the state directory.
+    for disk in ["/other", "/disk"] {
+        let away = format!("{disk}-away");
+        world.sim.fs.rename(disk, &away);
+        assert_eq!(standing(&world), (2, 1, 1, Freshness::Partial), "{disk}");
+        world.sim.fs.rename(&away, disk);
+        assert_eq!(standing(&world), (2, 1, 0, Freshness::Fresh), "{disk}");
+    }
+    // The agent was copied to yet another disk.
+    world.sim.fs.make_dir("/third/main/sessions");
+    world.sim.fs.put("/third/main/sessions/a.jsonl", answer(1).as_bytes());
+    world.sim.fs.remove("/disk/state/agents/main");
+    world.sim.fs.symlink("/disk/state/agents/main", "/third/main");
+    world.wait();
+    assert_eq!(standing(&world), (2, 1, 0, Freshness::Fresh));
 }
 
 #[test]

@@ -1,9 +1,16 @@
 //! Transcripts that vanish stay counted; those that move count once.
 
+use std::{ops::ControlFlow, path::PathBuf, time::Duration};
+
+use common_fs::{
+    Op,
+    observe::Errno,
+    sim::{Faults, Sim},
+};
 use proptest::prelude::*;
 use usage_cache::Freshness;
 
-use crate::world::{World, all, answer, path, present, session, tokens};
+use crate::world::{LINE_BYTES_MAX, World, all, answer, path, present, session, tokens};
 
 fn world_with(name: &str) -> World {
     let world = World::new();
@@ -105,6 +112,148 @@ fn an_archive_by_copy_counts_once_and_an_older_one_stands_by_itself() {
 }
 
 #[test]
+fn an_archive_counts_instead_only_once_it_is_read() {
+    let world = world_with("a.jsonl");
+    world.put(ARCHIVE, session("a.jsonl") + &answer(3));
+    world.sim.fs.remove(path("a.jsonl"));
+    let opened = |world: &World| {
+        let (_, faults) = world.refresh_with(Faults::none());
+        faults.trace().iter().position(|call| *call == (Op::Open, path(ARCHIVE))).unwrap()
+    };
+    let fork = World {
+        sim: Sim { fs: world.sim.fs.fork(), ..world.sim.clone() },
+        options: world.options.clone(),
+    };
+    let (denied, _) = world.refresh_with(Faults::none().fail(opened(&fork), Errno::ACCESS));
+    assert_eq!(tokens(&denied.usage), 3);
+    world.sim.fs.remove(path(ARCHIVE));
+    let usage = world.refreshed().usage;
+    assert_eq!((tokens(&usage), usage.status().gone_files), (3, 1));
+}
+
+#[test]
+fn an_archive_of_something_else_takes_nothing_away() {
+    let world = world_with("a.jsonl");
+    world.sim.fs.remove(path("a.jsonl"));
+    world.put(ARCHIVE, session("another") + &answer(7));
+    world.wait();
+    let usage = world.refreshed().usage;
+    assert_eq!((tokens(&usage), usage.status().gone_files), (10, 1));
+    assert_eq!(world.refreshed().work.scanned_files, 0, "it is compared once");
+}
+
+#[test]
+fn a_copy_that_was_known_before_counts_instead_when_the_original_goes() {
+    for kill in [false, true] {
+        let world = world_with("a.jsonl");
+        world.put(ARCHIVE, session("a.jsonl") + &answer(3));
+        world.wait();
+        assert_eq!(tokens(&world.refreshed().usage), 6, "both are there");
+        world.sim.fs.remove(path("a.jsonl"));
+        world.wait();
+        if kill {
+            // Just after it was noted that the original is gone.
+            let mut world = World { sim: world.sim.clone(), options: world.options.clone() };
+            world.options.checkpoint.interval = Duration::ZERO;
+            let (_, faults) = World {
+                sim: Sim { fs: world.sim.fs.fork(), ..world.sim.clone() },
+                options: world.options.clone(),
+            }
+            .refresh_with(Faults::none());
+            let opened = |call: &(Op, PathBuf)| *call == (Op::Open, path(ARCHIVE));
+            let nth = faults.trace().iter().position(opened).unwrap();
+            drop(world.refresh_with(Faults::none().die(nth)));
+            world.wait();
+        }
+        let usage = world.refreshed().usage;
+        assert_eq!((tokens(&usage), usage.status().gone_files), (3, 0), "{kill}");
+    }
+}
+
+#[test]
+fn a_rename_onto_a_known_path_counts_what_is_there() {
+    let world = World::new();
+    world.put("a.jsonl", session("a") + &answer(3));
+    world.put("b.jsonl", session("b") + &answer(5));
+    world.wait();
+    world.refreshed();
+    world.sim.fs.rename(path("a.jsonl"), path("b.jsonl"));
+    world.wait();
+    assert_eq!(tokens(&world.refreshed().usage), 3);
+}
+
+#[test]
+fn a_rotation_counts_each_once() {
+    for reports in 1..4 {
+        let world = World::new();
+        world.put("s.jsonl", session("new") + &answer(3));
+        world.put("s1.jsonl", session("old") + &answer(8));
+        world.wait();
+        world.refreshed();
+        world.sim.fs.rename(path("s1.jsonl"), path("s2.jsonl"));
+        world.sim.fs.rename(path("s.jsonl"), path("s1.jsonl"));
+        world.wait();
+        let mut seen = 0;
+        drop(usage_cache::refresh(world.sim.host(), &world.options, &mut |_| {
+            seen += 1;
+            if seen < reports { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        }));
+        let usage = world.refreshed().usage;
+        assert_eq!((tokens(&usage), usage.status().gone_files), (11, 0));
+        assert_eq!(tokens(&world.open()), 11);
+    }
+}
+
+#[test]
+fn an_archive_that_is_restored_counts_once() {
+    let world = world_with("a.jsonl");
+    world.sim.fs.rename(path("a.jsonl"), path(ARCHIVE));
+    world.wait();
+    world.refreshed();
+    world.sim.fs.rename(path(ARCHIVE), path("a.jsonl"));
+    world.wait();
+    let usage = world.refreshed().usage;
+    assert_eq!((tokens(&usage), usage.status().gone_files), (3, 0));
+}
+
+#[test]
+fn a_rename_that_is_read_half_way_counts_once() {
+    let mut world = World::new();
+    world.options.checkpoint.interval = Duration::ZERO;
+    world.put("a.jsonl", session("a") + &answer(1).repeat(100));
+    world.wait();
+    world.refreshed();
+    for (from, to) in [("a.jsonl", "b.jsonl"), ("b.jsonl", ARCHIVE)] {
+        world.sim.fs.rename(path(from), path(to));
+        world.wait();
+        let mut reports = 0;
+        let broken = usage_cache::refresh(world.sim.host(), &world.options, &mut |_| {
+            reports += 1;
+            if reports < 3 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        });
+        assert!(broken.interrupted && tokens(&broken.usage) <= 100);
+        let usage = world.refreshed().usage;
+        assert_eq!((tokens(&usage), usage.status().gone_files), (100, 0), "{to}");
+    }
+}
+
+#[test]
+fn a_rename_with_an_unfinished_line_of_any_length_counts_once() {
+    let world = World::new();
+    world.put("a.jsonl", session("a") + &answer(5) + &"x".repeat(10 * LINE_BYTES_MAX));
+    world.wait();
+    world.refreshed();
+    world.sim.fs.rename(path("a.jsonl"), path("b.jsonl"));
+    world.wait();
+    assert_eq!(tokens(&world.refreshed().usage), 5);
+    world.append("b.jsonl", "more");
+    world.wait();
+    let again = world.refreshed();
+    let tail = 10 * LINE_BYTES_MAX as u64 + 4;
+    assert_eq!((tokens(&again.usage), again.work.scanned_bytes), (5, tail));
+}
+
+#[test]
 fn a_reused_file_number_is_not_taken_for_a_rename() {
     let world = world_with("a.jsonl");
     let number = world.sim.fs.stat(path("a.jsonl")).unwrap().id;
@@ -121,19 +270,17 @@ fn a_crash_between_the_names_of_a_rename_counts_once() {
         let world = world_with("a.jsonl");
         world.sim.fs.rename(path("a.jsonl"), path("b.jsonl"));
         world.wait();
-        world.refresh_with(common_fs::sim::Faults::none()).1.count()
+        world.refresh_with(Faults::none()).1.count()
     };
     for nth in 0..=steps {
         let world = world_with("a.jsonl");
         world.sim.fs.rename(path("a.jsonl"), path("b.jsonl"));
         world.sim.fs.sync_all();
         world.wait();
-        drop(world.refresh_with(common_fs::sim::Faults::none().die(nth)));
+        drop(world.refresh_with(Faults::none().die(nth)));
         for fs in world.sim.fs.power_loss_states() {
-            let after = World {
-                sim: common_fs::sim::Sim { fs, ..world.sim.clone() },
-                options: world.options.clone(),
-            };
+            let after =
+                World { sim: Sim { fs, ..world.sim.clone() }, options: world.options.clone() };
             assert_eq!(tokens(&after.refresh().usage), 3, "crash at {nth}");
         }
     }
@@ -144,7 +291,46 @@ enum Life {
     Write(usize, u64),
     Archive(usize),
     Rename(usize),
+    /// Onto the path of another one, which is lost: it was overwritten.
+    RenameOver(usize, usize),
     Delete(usize),
+}
+
+/// How a refresh ends before a whole one follows.
+#[derive(Clone, Copy, Debug)]
+enum End {
+    Whole,
+    BrokenOff(usize),
+    Killed(prop::sample::Index),
+}
+
+fn end() -> impl Strategy<Value = End> {
+    prop_oneof![
+        3 => Just(End::Whole),
+        2 => (1_usize..4).prop_map(End::BrokenOff),
+        1 => any::<prop::sample::Index>().prop_map(End::Killed),
+    ]
+}
+
+/// Refreshes up to that end.
+fn refresh_to(world: &World, end: End) {
+    match end {
+        End::Whole => (),
+        End::BrokenOff(reports) => {
+            let mut seen = 0;
+            drop(usage_cache::refresh(world.sim.host(), &world.options, &mut |_| {
+                seen += 1;
+                if seen < reports { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            }));
+        }
+        End::Killed(nth) => {
+            let fs = world.sim.fs.fork();
+            let fork =
+                World { sim: Sim { fs, ..world.sim.clone() }, options: world.options.clone() };
+            let steps = fork.refresh_with(Faults::none()).1.count();
+            drop(world.refresh_with(Faults::none().die(nth.index(steps))));
+        }
+    }
 }
 
 fn life() -> impl Strategy<Value = Life> {
@@ -153,6 +339,7 @@ fn life() -> impl Strategy<Value = Life> {
         4 => (nth.clone(), 1_u64..1_000).prop_map(|(nth, tokens)| Life::Write(nth, tokens)),
         1 => nth.clone().prop_map(Life::Archive),
         1 => nth.clone().prop_map(Life::Rename),
+        1 => (nth.clone(), nth.clone()).prop_map(|(from, to)| Life::RenameOver(from, to)),
         1 => nth.prop_map(Life::Delete),
     ]
 }
@@ -160,44 +347,61 @@ fn life() -> impl Strategy<Value = Life> {
 proptest! {
     /// Whatever becomes of transcripts once they were seen, their tokens count exactly once.
     #[test]
-    fn nothing_that_was_seen_is_lost_or_doubled(lives in prop::collection::vec(life(), 1..40)) {
-        let world = World::new();
-        // The current name of each session, and how often it was begun anew.
-        let mut names: Vec<Option<String>> = vec![None; 6];
-        let (mut begun, mut written) = (0, 0);
-        for life in lives {
+    fn nothing_that_was_seen_is_lost_or_doubled(
+        lives in prop::collection::vec((life(), end()), 1..20),
+    ) {
+        let mut world = World::new();
+        world.options.progress_bytes = 150;
+        world.options.checkpoint.interval = Duration::ZERO;
+        // The current name of each session and its tokens, and how often one was begun.
+        let mut sessions: Vec<Option<(String, u64)>> = vec![None; 6];
+        let (mut begun, mut expected) = (0, 0);
+        for (life, end) in lives {
             match life {
                 Life::Write(nth, tokens) => {
-                    let name = names[nth].get_or_insert_with(|| {
+                    let (name, written) = sessions[nth].get_or_insert_with(|| {
                         begun += 1;
                         let name = format!("s{begun}.jsonl");
                         world.put(&name, session(&name));
-                        name
+                        (name, 0)
                     });
                     world.append(name, answer(tokens));
-                    written += tokens;
+                    *written += tokens;
+                    expected += tokens;
                 }
                 Life::Archive(nth) => {
-                    if let Some(name) = names[nth].take() {
+                    if let Some((name, _)) = sessions[nth].take() {
                         let archive = format!("{name}.deleted.2026-09-02T00-00-00.000Z");
                         world.sim.fs.rename(path(&name), path(&archive));
                     }
                 }
                 Life::Rename(nth) => {
-                    if let Some(name) = &mut names[nth] {
+                    if let Some((name, _)) = &mut sessions[nth] {
                         let new = format!("r{name}");
                         world.sim.fs.rename(path(name), path(&new));
                         *name = new;
                     }
                 }
+                Life::RenameOver(from, to) if from != to => {
+                    if let (Some((old, _)), Some((new, lost))) = (&sessions[from], &sessions[to]) {
+                        world.sim.fs.rename(path(old), path(new));
+                        expected -= lost;
+                        let name = new.clone();
+                        let (_, tokens) = sessions[from].take().unwrap();
+                        sessions[to] = Some((name, tokens));
+                    }
+                }
+                Life::RenameOver(..) => (),
                 Life::Delete(nth) => {
-                    if let Some(name) = names[nth].take() {
+                    if let Some((name, _)) = sessions[nth].take() {
                         world.sim.fs.remove(path(&name));
                     }
                 }
             }
             world.wait();
-            prop_assert_eq!(tokens(&world.refreshed().usage), written);
+            refresh_to(&world, end);
+            world.wait();
+            prop_assert_eq!(tokens(&world.refreshed().usage), expected);
         }
     }
 }

@@ -129,7 +129,10 @@ fn a_configuration_that_cannot_be_read_is_reported_and_the_rest_counts() {
     let (prices, errors) = configured_prices(&world.sim.fs, &world.options.locations);
     assert_eq!(errors.len(), 1);
     assert!(errors[0].to_string().contains("models.json"), "{}", errors[0]);
-    world.put("a.jsonl", unpriced("p", "m", "\"input\":1") + &unpriced("p", "n", "\"input\":1"));
+    world.put(
+        "a.jsonl",
+        unpriced("p", "m", "\"input\":1,\"output\":1") + &unpriced("p", "n", "\"input\":1"),
+    );
     world.wait();
     let summary = summary(&world, &prices);
     assert_eq!((summary.totals.unpriced_events, summary.totals.cost), (1, NanoUsd(1_000)));
@@ -138,4 +141,60 @@ fn a_configuration_that_cannot_be_read_is_reported_and_the_rest_counts() {
     world.sim.fs.remove("/h/.openclaw/openclaw.json");
     world.sim.fs.symlink("/h/.openclaw/openclaw.json", "/fifo");
     assert_eq!(configured_prices(&world.sim.fs, &world.options.locations).1.len(), 2);
+}
+
+#[test]
+fn one_odd_entry_spoils_no_other() {
+    let world = World::new();
+    let odd = r"{providers: {
+        nothing: null, empty: {}, none: {models: null}, text: {models: 'x'},
+        p: {models: [
+            7, null, {cost: {input: 1}}, {id: 5, cost: {input: 1}}, {id: 'bare'}, {id: 'a', cost: null},
+            {id: 'half', cost: {input: 1}},
+            {id: 'tier', cost: {input: 1, output: 1, tieredPricing: [{input: 5, output: 5}, {range: [], input: 5}]}},
+            {id: 'good', cost: {input: 1, output: 1, cacheRead: null}},
+        ]},
+    }}";
+    world.sim.fs.put("/h/.openclaw/openclaw.json", format!("{{models: {odd}}}").as_bytes());
+    let prices = configured(&world);
+    let cases = [
+        ("half", "\"input\":1000", Some(1_000_000)),
+        ("half", "\"input\":1000,\"output\":1", None),
+        ("tier", "\"input\":1000", Some(1_000_000)),
+        ("good", "\"input\":1000,\"output\":1000", Some(2_000_000)),
+        ("good", "\"cacheRead\":1", None),
+        ("bare", "\"input\":1", None),
+    ];
+    for (model, usage, nanos) in cases {
+        world.put("a.jsonl", unpriced("p", model, usage));
+        world.wait();
+        let totals = summary(&world, &prices).totals;
+        let cost = (totals.unpriced_events == 0).then_some(totals.cost);
+        assert_eq!(cost, nanos.map(NanoUsd), "{model} {usage}");
+    }
+}
+
+#[test]
+fn the_price_of_one_agent_is_not_that_of_another() {
+    let world = World::new();
+    for (agent, dollars) in [("a", 1), ("b", 9)] {
+        let dir = format!("/h/.openclaw/agents/{agent}");
+        world.sim.fs.make_dir(format!("{dir}/agent"));
+        world.sim.fs.make_dir(format!("{dir}/sessions"));
+        let entry = format!("{{\"id\": \"m\", \"cost\": {{\"input\": {dollars}}}}}");
+        world.sim.fs.put(format!("{dir}/agent/models.json"), models("p", &entry).as_bytes());
+        let line = unpriced("p", "m", "\"input\":1000000");
+        world.sim.fs.put(format!("{dir}/sessions/s.jsonl"), line.as_bytes());
+    }
+    world.wait();
+    assert_eq!(summary(&world, &configured(&world)).totals.cost, NanoUsd(10_000_000_000));
+}
+
+#[test]
+fn a_configuration_nested_without_end_is_refused() {
+    let world = World::new();
+    let deep = "{\"a\":".repeat(200_000);
+    world.sim.fs.put("/h/.openclaw/openclaw.json", deep.as_bytes());
+    let (_, errors) = configured_prices(&world.sim.fs, &world.options.locations);
+    assert!(errors[0].to_string().contains("nested"), "{}", errors[0]);
 }

@@ -3,7 +3,11 @@
 use std::{
     num::NonZeroUsize,
     ops::ControlFlow,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use common_fs::{
@@ -104,7 +108,7 @@ fn a_file_that_was_replaced_is_read_from_the_beginning() {
 fn u6_a_change_that_leaves_size_and_times_is_found() {
     let world = World::new();
     // A file system that keeps times to two seconds, and a rewrite within the same two.
-    world.sim.fs.set_time_granularity(std::time::Duration::from_secs(2));
+    world.sim.fs.set_time_granularity(Duration::from_secs(2));
     world.put("a.jsonl", answer(1));
     assert_eq!(tokens(&world.refreshed().usage), 1);
     world.put("a.jsonl", answer(7));
@@ -122,27 +126,31 @@ fn u6_a_change_that_leaves_size_and_times_is_found() {
 #[test]
 fn u7_a_clock_that_was_set_back_hides_nothing() {
     let world = World::new();
+    world.sim.fs.set_time_granularity(Duration::from_secs(2));
     world.put("a.jsonl", answer(1));
-    let now = world.sim.host().clock.now();
-    world
-        .sim
-        .clock
-        .set_now(common_fs::Timestamp::from_unix_nanos(now.unix_nanos() - 3_600_000_000_000));
+    let changed = world.sim.host().clock.now();
+    let earlier = common_fs::Timestamp::from_unix_nanos(changed.unix_nanos() - 3_600_000_000_000);
+    world.sim.clock.set_now(earlier);
     assert_eq!(tokens(&world.refreshed().usage), 1);
-    world.put("a.jsonl", answer(2));
-    assert_eq!(tokens(&world.refreshed().usage), 2);
+    // The clock is set right again, and the file changes within the time that it already has.
+    world.sim.clock.set_now(changed);
+    world.put("a.jsonl", answer(7));
+    assert_eq!(tokens(&world.refreshed().usage), 7);
 }
 
-/// Does something before the first operation on a path.
+/// Does something before an operation on a path.
 struct JustBefore<F> {
     op: Op,
     path: std::path::PathBuf,
+    /// How many such operations come first.
+    skip: AtomicUsize,
     act: Mutex<Option<F>>,
 }
 
 impl<F: FnOnce() + Send> Observer for JustBefore<F> {
     fn before(&self, call: Call<'_>) -> Decision {
-        if call.op == self.op && call.path == self.path {
+        let is_meant = call.op == self.op && call.path == self.path;
+        if is_meant && self.skip.fetch_sub(1, Ordering::Relaxed) == 0 {
             let act = self.act.lock().unwrap().take();
             if let Some(act) = act {
                 act();
@@ -158,7 +166,18 @@ fn refresh_just_before(
     name: &str,
     act: impl FnOnce() + Send + 'static,
 ) -> usage_cache::Refreshed {
-    let observer = JustBefore { op, path: path(name), act: Mutex::new(Some(act)) };
+    refresh_before(world, (op, 0), name, act)
+}
+
+/// The same, before the operation after some others of its kind.
+fn refresh_before(
+    world: &World,
+    (op, skip): (Op, usize),
+    name: &str,
+    act: impl FnOnce() + Send + 'static,
+) -> usage_cache::Refreshed {
+    let skip = AtomicUsize::new(skip);
+    let observer = JustBefore { op, path: path(name), skip, act: Mutex::new(Some(act)) };
     let fs = ObservedFs::new(world.sim.fs.clone(), Arc::new(observer));
     refresh(Host { fs: &fs, ..world.sim.host() }, &world.options)
 }
@@ -214,6 +233,21 @@ fn u4_a_file_that_is_cut_while_reading_is_read_again() {
     assert_eq!(tokens(&found.usage), 9);
     world.wait();
     assert_eq!(tokens(&world.refreshed().usage), 9);
+}
+
+#[test]
+fn u4_a_file_that_is_rewritten_while_reading_is_not_mixed_for_long() {
+    let content = |tokens: u64, lines: usize| session("same") + &answer(tokens).repeat(lines);
+    for (reads, lines) in [(0, 4_000), (1, 4_000), (1, 3_000), (1, 6_000)] {
+        let world = World::new();
+        world.put("a.jsonl", content(1, 3_000));
+        let fs = world.sim.fs.clone();
+        drop(refresh_before(&world, (Op::Read, reads), "a.jsonl", move || {
+            fs.put(path("a.jsonl"), content(2, lines).as_bytes());
+        }));
+        world.wait();
+        assert_eq!(tokens(&world.refreshed().usage), 2 * lines as u64, "{reads} {lines}");
+    }
 }
 
 #[test]
@@ -290,9 +324,8 @@ fn progress_is_told_and_breaking_off_keeps_what_was_read() {
     assert!(broken.interrupted);
     assert_eq!(seen.iter().map(|progress| progress.files_done).collect::<Vec<_>>(), [1, 2, 3, 4]);
     let bytes = answer(1).len() as u64;
-    let expected =
-        Progress { files_done: 4, files_total: 10, bytes_done: 4 * bytes, bytes_total: 10 * bytes };
-    assert_eq!(seen[3], expected);
+    let Progress { files_total, bytes_done, bytes_total, .. } = seen[3];
+    assert_eq!((files_total, bytes_done, bytes_total), (10, 4 * bytes, 10 * bytes));
     assert_eq!((tokens(&broken.usage), broken.usage.status().pending_files), (4, 6));
     assert_eq!(tokens(&world.open()), 4);
     let rest = world.refreshed();
@@ -332,6 +365,7 @@ fn another_refresh_in_between_is_not_overwritten() {
     let observer = JustBefore {
         op: Op::Create,
         path: "/state/usage-cache.jsonl.lock".into(),
+        skip: AtomicUsize::new(0),
         act: Mutex::new(Some(move || {
             assert_eq!(refresh(sim.host(), &options).work.scanned_files, 2);
         })),

@@ -1,0 +1,55 @@
+use std::{
+    collections::HashSet,
+    path::{Path, PathBuf},
+};
+
+use crate::discover::{Discovery, Root, RootState};
+
+/// Which directories a discovery can speak of.
+#[derive(Debug)]
+pub(crate) struct Scope {
+    roots: Vec<Root>,
+    listed: HashSet<PathBuf>,
+    unlisted: HashSet<PathBuf>,
+    aliases: HashSet<PathBuf>,
+}
+
+/// What a discovery can say of a directory of transcripts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// What is in it is known.
+    Seen,
+    /// It belongs to a root, but could not be looked at.
+    Hidden,
+    /// It belongs to no root, or is another one under another name.
+    Outside,
+}
+
+impl Scope {
+    pub(crate) fn of(discovery: &Discovery) -> Self {
+        Self {
+            roots: discovery.roots.clone(),
+            listed: discovery.dirs.iter().map(|dir| dir.path.clone()).collect(),
+            unlisted: discovery.unlisted.clone(),
+            aliases: discovery.aliases.clone(),
+        }
+    }
+
+    pub(crate) fn reach(&self, dir: &Path) -> Reach {
+        if self.listed.contains(dir) {
+            return Reach::Seen;
+        }
+        if self.unlisted.contains(dir) {
+            return Reach::Hidden;
+        }
+        if self.aliases.contains(dir) {
+            return Reach::Outside;
+        }
+        match self.roots.iter().find(|root| dir.starts_with(&root.path)) {
+            // The directory is gone, or the disk that a link leads to: nobody can tell.
+            Some(Root { state: RootState::Listed, .. }) => Reach::Seen,
+            Some(Root { state: RootState::Missing | RootState::Unreadable, .. }) => Reach::Hidden,
+            None => Reach::Outside,
+        }
+    }
+}

@@ -1,0 +1,266 @@
+use std::{
+    collections::BTreeSet,
+    ffi::{OsStr, OsString},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use common_fs::{
+    Access, Dir, FileId, FsError, Host, Overwrite, ProcessId,
+    append::{AppendError, append},
+    lock::{Guard, TryGuard},
+    replace::{FileMode, ReplaceError, Replacement},
+    temp,
+};
+
+use super::{
+    CacheProblem, OnDisk, SaveError,
+    format::{self, Sealed},
+    lock_name,
+    problem::set_aside,
+};
+use crate::{
+    entries::{Entries, Entry, Saved},
+    models::Models,
+};
+
+/// A file is compacted when clearly more than half of it is out of date, but not for less than
+/// this. When each record was replaced once, it is not: that is what every refresh of an active
+/// machine comes to.
+const GARBAGE_BYTES_MIN: u64 = 64 * 1024;
+
+fn is_worth_compacting(live_bytes: u64, garbage_bytes: u64) -> bool {
+    GARBAGE_BYTES_MIN < garbage_bytes && live_bytes + live_bytes / 4 < garbage_bytes
+}
+
+/// How much is handed to the file system at once when the file is replaced.
+const WRITE_BYTES: usize = 256 * 1024;
+
+/// More files than ever stand in the way.
+const SET_ASIDE_MAX: u32 = 100;
+
+/// Whoever looks whether somebody is saving holds the lock for a moment.
+const LOCK_ATTEMPTS: u32 = 3;
+const LOCK_PAUSE: Duration = Duration::from_millis(5);
+
+/// Saves to the cache file, while nobody else does.
+pub(crate) struct Saver<'d> {
+    dir: &'d dyn Dir,
+    name: OsString,
+    guard: Guard<'d>,
+    owner: ProcessId,
+    on_disk: OnDisk,
+    written: Written,
+}
+
+/// What saving has cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Written {
+    pub(crate) writes: u64,
+    pub(crate) bytes: u64,
+}
+
+impl<'d> Saver<'d> {
+    /// Takes the right to save to the file `name` in `dir`; `None` if another process has it.
+    pub(crate) fn acquire(
+        host: Host<'_>,
+        dir: &'d dyn Dir,
+        name: &OsStr,
+        on_disk: OnDisk,
+    ) -> Result<Option<Self>, FsError> {
+        let lock = lock_name(name);
+        let mut attempts = 1;
+        let guard = loop {
+            match Guard::try_acquire(dir, &lock)? {
+                TryGuard::Acquired(guard) => break guard,
+                TryGuard::Held if attempts == LOCK_ATTEMPTS => return Ok(None),
+                TryGuard::Held => host.clock.sleep(LOCK_PAUSE),
+            }
+            attempts += 1;
+        };
+        let owner = host.processes.identity().process;
+        // What cannot be swept now is swept another time.
+        temp::sweep_orphans(dir, host.processes, host.clock.now()).ok();
+        let written = Written::default();
+        Ok(Some(Self { dir, name: name.to_owned(), guard, owner, on_disk, written }))
+    }
+
+    /// Whether the file is still as it was loaded.
+    pub(crate) fn is_unchanged(&self) -> Result<bool, FsError> {
+        let found = match self.dir.stat(&self.name) {
+            Ok(stat) => Some((stat.id, stat.size_bytes)),
+            Err(error) if error.is_not_found() => None,
+            Err(error) => return Err(error),
+        };
+        Ok(match self.on_disk {
+            OnDisk::Absent => found.is_none(),
+            OnDisk::Append(id, len) => found == Some((id, len)),
+            OnDisk::Replace | OnDisk::SetAside | OnDisk::Untouchable => found.is_some(),
+        })
+    }
+
+    /// The file was loaded again and looks like this now.
+    pub(crate) fn reloaded(&mut self, on_disk: OnDisk) {
+        self.on_disk = on_disk;
+    }
+
+    pub(crate) fn written(&self) -> Written {
+        self.written
+    }
+
+    /// Saves the entries at `changed`; paths without an entry are forgotten.
+    pub(crate) fn save(
+        &mut self,
+        entries: &mut Entries,
+        models: &Models,
+        changed: &BTreeSet<PathBuf>,
+    ) -> Result<(), CacheProblem> {
+        let unsaved = |error: FsError| CacheProblem::NotSaved(error.into());
+        if !(self.guard.is_valid().map_err(unsaved)? && self.is_unchanged().map_err(unsaved)?) {
+            return Err(CacheProblem::Changed { path: self.dir.path().join(&self.name) });
+        }
+        let saved = match self.on_disk {
+            OnDisk::Untouchable => Ok(()),
+            OnDisk::Append(id, len) => self.append(entries, models, changed, id, len),
+            OnDisk::SetAside => self.set_aside().and_then(|()| self.replace(entries, models)),
+            OnDisk::Absent | OnDisk::Replace => self.replace(entries, models),
+        };
+        saved.map_err(CacheProblem::NotSaved)
+    }
+
+    fn append(
+        &mut self,
+        entries: &mut Entries,
+        models: &Models,
+        changed: &BTreeSet<PathBuf>,
+        id: FileId,
+        len: u64,
+    ) -> Result<(), SaveError> {
+        let mut lines = Vec::new();
+        let mut saved = Vec::new();
+        for path in changed {
+            match entries.get(path) {
+                Some(entry) => {
+                    let (line, now) = line(path, entry, models);
+                    lines.extend(line);
+                    saved.push((path, now));
+                }
+                None => lines.extend(format::removed_line(path).line),
+            }
+        }
+        let new_len = len + lines.len() as u64;
+        let live = live_bytes(entries, &saved);
+        if is_worth_compacting(live, new_len.saturating_sub(live)) {
+            return self.replace(entries, models);
+        }
+        // If this fails half-way, what is on disk is unknown until the file is replaced.
+        self.on_disk = OnDisk::Replace;
+        let file = self.dir.open(&self.name, Access::Append)?;
+        match append(file.as_ref(), &lines) {
+            Ok(()) => self.on_disk = OnDisk::Append(id, new_len),
+            Err(error @ AppendError::Undone(_)) => {
+                self.on_disk = OnDisk::Append(id, len);
+                return Err(error.into());
+            }
+            Err(error @ AppendError::InDoubt(_)) => return Err(error.into()),
+        }
+        self.written.writes += 1;
+        self.written.bytes += lines.len() as u64;
+        for (path, now) in saved {
+            if let Some(entry) = entries.get_mut(path) {
+                entry.is_saved(now);
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes a new file with all entries, sorted by path.
+    fn replace(&mut self, entries: &mut Entries, models: &Models) -> Result<(), SaveError> {
+        let mut file = Replacement::begin(self.dir, &self.name, self.owner, FileMode::Private)?;
+        let mut lines = format::header();
+        let mut bytes = 0;
+        let mut sorted = entries.sorted_mut();
+        let mut saved = Vec::with_capacity(sorted.len());
+        for (path, entry) in &sorted {
+            let (line, now) = full(path, entry, models);
+            lines.extend(line);
+            saved.push(now);
+            if WRITE_BYTES <= lines.len() {
+                file.write(&lines)?;
+                bytes += lines.len() as u64;
+                lines.clear();
+            }
+        }
+        file.write(&lines)?;
+        bytes += lines.len() as u64;
+        let committed = file.commit();
+        if let Err(ReplaceError::NotCommitted { .. }) = &committed {
+            return Ok(committed?);
+        }
+        for ((_, entry), now) in sorted.iter_mut().zip(saved) {
+            entry.is_saved(now);
+        }
+        let stat = self.dir.stat(&self.name)?;
+        self.on_disk = OnDisk::Append(stat.id, stat.size_bytes);
+        self.written.writes += 1;
+        self.written.bytes += bytes;
+        Ok(committed?)
+    }
+
+    fn set_aside(&mut self) -> Result<(), SaveError> {
+        let mut attempt = 0;
+        loop {
+            let aside = set_aside(Path::new(&self.name), attempt);
+            attempt += 1;
+            match self.dir.rename(&self.name, aside.as_os_str(), Overwrite::Refuse) {
+                Ok(()) => break,
+                Err(error) if error.is_already_exists() && attempt < SET_ASIDE_MAX => (),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        self.on_disk = OnDisk::Absent;
+        Ok(())
+    }
+}
+
+impl Entry {
+    fn is_saved(&mut self, saved: Saved) {
+        self.saved = Some(saved);
+        self.superseded.clear();
+    }
+}
+
+/// What the file would hold of live records, if `saved` were in it.
+fn live_bytes(entries: &Entries, saved: &[(&PathBuf, Saved)]) -> u64 {
+    let of = |saved: &Saved| saved.full_bytes + saved.delta_bytes;
+    let before: u64 = entries.values().filter_map(|entry| entry.saved.as_ref()).map(of).sum();
+    let replaced = saved.iter().filter_map(|(path, _)| entries.get(path)?.saved.as_ref());
+    let after: u64 = saved.iter().map(|(_, saved)| of(saved)).sum();
+    before - replaced.map(of).sum::<u64>() + after
+}
+
+/// The shortest line that brings the file up to date with an entry, and what is saved then.
+fn line(path: &Path, entry: &Entry, models: &Models) -> (Vec<u8>, Saved) {
+    let (before, changed) = match &entry.saved {
+        Some(saved) => (saved, entry.transcript.rollup.since(&saved.transcript.rollup)),
+        None => return full(path, entry, models),
+    };
+    let Some(changed) = changed else { return full(path, entry, models) };
+    let Sealed { line, sum } = format::delta_line(path, entry, &changed, before.sum, models);
+    let bytes = line.len() as u64;
+    let delta_bytes = before.delta_bytes + bytes;
+    // A reader has to go through all changes; a record of all that is known ends them.
+    if before.full_bytes <= delta_bytes {
+        return full(path, entry, models);
+    }
+    let transcript = Arc::clone(&entry.transcript);
+    (line, Saved { transcript, sum, full_bytes: before.full_bytes, delta_bytes })
+}
+
+fn full(path: &Path, entry: &Entry, models: &Models) -> (Vec<u8>, Saved) {
+    let Sealed { line, sum } = format::full_line(path, entry, models);
+    let full_bytes = line.len() as u64;
+    let transcript = Arc::clone(&entry.transcript);
+    (line, Saved { transcript, sum, full_bytes, delta_bytes: 0 })
+}
