@@ -27,6 +27,12 @@ enum Task {
     Tidy,
     /// Run the proof scenarios: the production code on real files
     Proof(proof::Args),
+    /// Refresh the cache in a directory and print what that took; `proof` calls it
+    #[command(hide = true)]
+    MeasureRefresh {
+        /// A state directory of OpenClaw
+        root: std::path::PathBuf,
+    },
 }
 
 fn main() -> ExitCode {
@@ -34,6 +40,7 @@ fn main() -> ExitCode {
         Task::Ci => ci::run(),
         Task::Tidy => tidy::run(),
         Task::Proof(args) => proof::run(&args),
+        Task::MeasureRefresh { root } => proof::measure(&root),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,9 +1,13 @@
 //! Proofs: the production code on real files, with its claims checked.
 //!
-//! A claim is a count or a size, never a time: those are printed, but depend on the machine.
+//! A claim is a count or a size. Times are printed, but depend on the machine; the one that is
+//! claimed is processor time, and only at full size.
 
 mod counted_fs;
+mod usage_limits;
 mod usage_refresh;
+
+pub(crate) use usage_limits::measure;
 
 use anyhow::{bail, ensure};
 use clap::ValueEnum;
@@ -28,6 +32,8 @@ pub(crate) struct Args {
 enum Scenario {
     /// A cold refresh, one after all transcripts grew, one after none did
     UsageRefresh,
+    /// How much memory, processor time and writing a refresh may take
+    UsageLimits,
     /// All of them
     All,
 }
@@ -36,6 +42,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let all = args.scenario.is_empty() || args.scenario.contains(&Scenario::All);
     if all || args.scenario.contains(&Scenario::UsageRefresh) {
         usage_refresh(args)?;
+    }
+    if all || args.scenario.contains(&Scenario::UsageLimits) {
+        usage_limits(args)?;
     }
     crate::say("All runtime assertions passed.")
 }
@@ -50,6 +59,13 @@ fn usage_refresh(args: &Args) -> anyhow::Result<()> {
         report.at_report_scale = Some(Box::new(larger));
     }
     crate::say(&serde_json::to_string_pretty(&report)?)
+}
+
+fn usage_limits(args: &Args) -> anyhow::Result<()> {
+    if !args.json {
+        crate::say("usage-limits: many sessions, a line of 1 GiB, one change among many")?;
+    }
+    crate::say(&serde_json::to_string_pretty(&usage_limits::prove(args.quick)?)?)
 }
 
 /// A claim that has to hold, with the numbers that it is about.

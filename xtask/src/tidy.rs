@@ -1,11 +1,13 @@
-use std::{collections::BTreeMap, path::Path, process::Command};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, ensure};
 use serde::Deserialize;
 
-/// What the libraries may depend on within the workspace.
-const LIBRARIES: [(&str, &[&str]); 3] =
-    [("common-fs", &[]), ("usage-cache", &["common-fs"]), ("demo-corpus", &[])];
+/// The one library that the others may depend on.
+const SHARED: &str = "common-fs";
 
 /// What only programs may depend on.
 const FOR_PROGRAMS: [&str; 6] =
@@ -14,13 +16,14 @@ const FOR_PROGRAMS: [&str; 6] =
 #[derive(Deserialize)]
 struct Metadata {
     packages: Vec<Package>,
-    workspace_root: String,
+    workspace_root: PathBuf,
 }
 
 #[derive(Deserialize)]
 struct Package {
     name: String,
     license: Option<String>,
+    manifest_path: PathBuf,
     dependencies: Vec<Dependency>,
 }
 
@@ -36,42 +39,43 @@ pub(crate) fn run() -> anyhow::Result<()> {
     command.args(["metadata", "--no-deps", "--format-version", "1"]);
     let output = command.output().context("cannot run `cargo metadata`")?;
     let metadata: Metadata = serde_json::from_slice(&output.stdout)?;
-    let packages: BTreeMap<&str, &Package> =
-        metadata.packages.iter().map(|package| (package.name.as_str(), package)).collect();
-    for (name, allowed) in LIBRARIES {
-        let package = packages.get(name).with_context(|| format!("there is no crate {name}"))?;
-        check_library(package, allowed)?;
-    }
     for package in &metadata.packages {
         ensure!(package.license.is_some(), "{} has no licence", package.name);
+        if !package.is_program() {
+            check_library(package)?;
+        }
+        check_clippy(package, &metadata.workspace_root)?;
     }
-    check_clippy(Path::new(&metadata.workspace_root))?;
     crate::say("tidy")
 }
 
-fn check_library(package: &Package, allowed: &[&str]) -> anyhow::Result<()> {
+impl Package {
+    fn is_program(&self) -> bool {
+        self.name.ends_with("-cli") || ["xtask", "benches"].contains(&self.name.as_str())
+    }
+}
+
+fn check_library(package: &Package) -> anyhow::Result<()> {
     for dependency in package.dependencies.iter().filter(|dependency| dependency.kind.is_none()) {
         let (from, to) = (&package.name, dependency.name.as_str());
-        if FOR_PROGRAMS.contains(&to) {
-            bail!("the library {from} depends on {to}, which is for programs");
-        }
-        if dependency.path.is_some() && !allowed.contains(&to) {
-            bail!("{from} depends on {to}; see docs/architecture.md for who may know whom");
-        }
+        ensure!(
+            !FOR_PROGRAMS.contains(&to),
+            "the library {from} depends on {to}, which is for programs"
+        );
+        ensure!(
+            dependency.path.is_none() || (to == SHARED && from != SHARED),
+            "the library {from} depends on {to}; see docs/architecture.md for who may know whom"
+        );
     }
     Ok(())
 }
 
-/// A `clippy.toml` in a crate silently replaces the one of the workspace, and with it the bans
-/// that keep the libraries free of clocks and files.
-fn check_clippy(root: &Path) -> anyhow::Result<()> {
-    let crates = fs_err::read_dir(root.join("crates"))?;
-    for entry in crates {
-        for name in ["clippy.toml", ".clippy.toml"] {
-            let path =
-                entry.as_ref().map_or_else(|_| root.join(name), |entry| entry.path().join(name));
-            ensure!(fs_err::metadata(&path).is_err(), "{} replaces the bans", path.display());
-        }
+/// A second `clippy.toml` silently replaces the one of the workspace for the crates below it,
+/// and with it the bans that keep the libraries free of clocks and files.
+fn check_clippy(package: &Package, root: &Path) -> anyhow::Result<()> {
+    let below_root = package.manifest_path.ancestors().skip(1).take_while(|dir| *dir != root);
+    for path in below_root.flat_map(|dir| [dir.join("clippy.toml"), dir.join(".clippy.toml")]) {
+        ensure!(fs_err::metadata(&path).is_err(), "{} replaces the bans", path.display());
     }
     Ok(())
 }
