@@ -11,7 +11,7 @@ use crate::FileKind;
 pub struct FsError {
     /// What was attempted.
     pub op: Op,
-    /// On which path.
+    /// On which path; the new name for a rename or a link.
     pub path: PathBuf,
     /// Why it failed.
     #[source]
@@ -111,7 +111,7 @@ impl fmt::Display for Op {
             Self::CreateDir => "create the directory",
             Self::ReadLink => "read the link",
             Self::Link => "link",
-            Self::Rename => "rename",
+            Self::Rename => "rename a file to",
             Self::Remove => "remove",
             Self::SyncDir => "flush the directory",
             Self::Read => "read",

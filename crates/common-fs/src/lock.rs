@@ -34,7 +34,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{Access, Dir, FsError, Host, Identity, read_whole, temp, write_all};
+use crate::{Access, Dir, FsError, Host, Identity, read_whole, temp::Temp, write_all};
 
 pub use guard::{Guard, TryGuard};
 pub use judge::{HeldBecause, Holder};
@@ -91,16 +91,12 @@ impl<'d> Lock<'d> {
         wait: Duration,
     ) -> Result<Self, LockError> {
         let me = host.processes.identity();
-        let (ticket, file) = temp::create(dir, name, me.process)?;
+        let ticket = Temp::create(dir, name, me.process)?;
         // Two threads of one process have different tickets, as those exist at the same time.
-        let token = payload::token(&me, &ticket, host.clock.monotonic());
+        let token = payload::token(&me, ticket.name(), host.clock.monotonic());
         let payload = Payload::new(&me, host.clock.now(), &token);
-        let linked = write_all(file.as_ref(), &payload.to_bytes())
-            .map_err(LockError::from)
-            .and_then(|()| link(host, dir, name, &ticket, &me, wait));
-        // A leftover ticket is swept later; it does not touch the lock.
-        dir.remove(&ticket).ok();
-        linked?;
+        write_all(ticket.file(), &payload.to_bytes())?;
+        link(host, dir, name, ticket.name(), &me, wait)?;
         Ok(Self { dir, name: name.to_owned(), token })
     }
 

@@ -9,6 +9,10 @@
 //! Kept from a file that is replaced, with [`FileMode::Keep`]: permission bits, owner and group.
 //! Not kept: extended attributes, access control lists, and the sharing of content with other
 //! hard links (those keep the old content).
+//!
+//! The target is looked at again right before the rename: if it has become something other than
+//! a regular file, it stays. Whoever replaces it at the very same moment has to be kept out by a
+//! lock, which [`Replacement::commit_if`] can check then.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -16,8 +20,8 @@ use std::{
 };
 
 use crate::{
-    Dir, File, FileKind, FsError, Host, Op, Overwrite, ProcessId, Refusal, Stat, follow_links,
-    open_parent, temp, write_all,
+    Dir, FileKind, FsError, Host, Op, ProcessId, Refusal, Stat, follow_links, open_parent,
+    temp::Temp, write_all,
 };
 
 /// How a file is replaced.
@@ -57,11 +61,11 @@ pub enum Symlinks {
 #[derive(Debug, thiserror::Error)]
 pub enum ReplaceError {
     /// The target has its old content.
-    #[error("cannot replace `{}` ({bytes} bytes of new content), the old content is intact", path.display())]
+    #[error("cannot replace `{}`{}, the old content is intact", path.display(), new_content(*bytes))]
     NotCommitted {
         /// The target.
         path: PathBuf,
-        /// How many bytes of new content were to be stored.
+        /// How many bytes of new content had been handed over; 0 if it failed before the first.
         bytes: u64,
         /// What failed.
         #[source]
@@ -78,6 +82,10 @@ pub enum ReplaceError {
     },
 }
 
+fn new_content(bytes: u64) -> String {
+    if bytes == 0 { String::new() } else { format!(" by {bytes} bytes of new content") }
+}
+
 /// Makes `content` the content of the file at `path`.
 pub fn replace(
     host: Host<'_>,
@@ -86,16 +94,15 @@ pub fn replace(
     options: Options,
 ) -> Result<(), ReplaceError> {
     let owner = host.processes.identity().process;
-    let not_committed = |source| ReplaceError::NotCommitted {
-        path: path.to_owned(),
-        bytes: content.len() as u64,
-        source,
-    };
     let (dir, name) = match options.symlinks {
         Symlinks::Refuse => open_parent(host.fs, path),
         Symlinks::Follow => follow_links(host.fs, path),
     }
-    .map_err(not_committed)?;
+    .map_err(|source| ReplaceError::NotCommitted {
+        path: path.to_owned(),
+        bytes: 0,
+        source,
+    })?;
     let mut replacement = Replacement::begin(dir.as_ref(), &name, owner, options.mode)?;
     replacement.write(content)?;
     replacement.commit()
@@ -106,12 +113,10 @@ pub fn replace(
 /// Dropping it before [`commit`](Self::commit) leaves the target as it was.
 #[must_use = "nothing is replaced until `commit`"]
 pub struct Replacement<'d> {
-    dir: &'d dyn Dir,
-    target: OsString,
+    target: Target<'d>,
     old: Option<Stat>,
     mode: FileMode,
-    /// `None` once the temporary file is gone: renamed or removed.
-    temp: Option<(OsString, Box<dyn File>)>,
+    temp: Temp<'d>,
     bytes: u64,
 }
 
@@ -125,26 +130,13 @@ impl<'d> Replacement<'d> {
         owner: ProcessId,
         mode: FileMode,
     ) -> Result<Self, ReplaceError> {
-        let mut replacement =
-            Self { dir, target: target.to_owned(), old: None, mode, temp: None, bytes: 0 };
-        match replacement.open(owner) {
-            Ok(()) => Ok(replacement),
-            Err(error) => Err(replacement.not_committed(error)),
+        let target = Target { dir, name: target.to_owned() };
+        let begun =
+            target.look().and_then(|old| Ok((old, Temp::create(dir, &target.name, owner)?)));
+        match begun {
+            Ok((old, temp)) => Ok(Self { target, old, mode, temp, bytes: 0 }),
+            Err(source) => Err(target.not_committed(0, source)),
         }
-    }
-
-    fn open(&mut self, owner: ProcessId) -> Result<(), FsError> {
-        self.old = match self.dir.stat(&self.target) {
-            Ok(stat) if stat.kind == FileKind::File => Some(stat),
-            Ok(stat) => {
-                let path = self.dir.path().join(&self.target);
-                return Err(FsError::refused(Op::Open, &path, Refusal::NotAFile(stat.kind)));
-            }
-            Err(error) if error.is_not_found() => None,
-            Err(error) => return Err(error),
-        };
-        self.temp = Some(temp::create(self.dir, &self.target, owner)?);
-        Ok(())
     }
 
     /// Adds to the new content.
@@ -152,55 +144,106 @@ impl<'d> Replacement<'d> {
     /// After an error the replacement can only be dropped.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), ReplaceError> {
         self.bytes += bytes.len() as u64;
-        let Some((_, file)) = &self.temp else { return Ok(()) };
-        write_all(file.as_ref(), bytes).map_err(|error| self.not_committed(error))
+        write_all(self.temp.file(), bytes).map_err(|source| self.not_committed(source))
     }
 
     /// Puts the new content in place.
-    pub fn commit(mut self) -> Result<(), ReplaceError> {
-        if let Err(error) = self.put_in_place() {
-            return Err(self.not_committed(error));
+    pub fn commit(self) -> Result<(), ReplaceError> {
+        self.commit_if(|_| Ok(()))
+    }
+
+    /// Puts the new content in place if `check` agrees, and returns its error otherwise.
+    ///
+    /// It is asked at the last moment: the new content is on stable storage, and nothing but the
+    /// rename follows. It is told what stands in the target's place then. This is where to
+    /// [verify](crate::lock::Lock::verify) a lock, or that the target is the file that was read.
+    pub fn commit_if<E: From<ReplaceError>>(
+        mut self,
+        check: impl FnOnce(Option<&Stat>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let newest = self.settle().map_err(|source| self.not_committed(source))?;
+        check(newest.as_ref())?;
+        if let Err(source) = self.temp.rename(&self.target.name) {
+            return Err(self.not_committed(source).into());
         }
-        self.temp = None;
-        self.dir.sync().map_err(|source| ReplaceError::DurabilityUnknown {
-            path: self.dir.path().join(&self.target),
-            source,
-        })
+        let path = self.target.path();
+        let synced = self.target.dir.sync();
+        synced.map_err(|source| ReplaceError::DurabilityUnknown { path, source }.into())
     }
 
-    fn put_in_place(&self) -> Result<(), FsError> {
-        let Some((temp, file)) = &self.temp else { return Ok(()) };
-        file.set_mode(self.inherit(file.as_ref())?)?;
-        file.sync()?;
-        self.dir.rename(temp, &self.target, Overwrite::Allow)
+    /// Flushes the new file, with the permissions that it is to have, and returns what it is
+    /// going to replace.
+    fn settle(&self) -> Result<Option<Stat>, FsError> {
+        let permissions = self.permissions(self.old.as_ref());
+        self.flush(permissions)?;
+        let newest = self.target.look()?;
+        let now_wanted = self.permissions(newest.as_ref());
+        // Rare: somebody changed them, or the target, while the content was written.
+        if now_wanted != permissions {
+            self.flush(now_wanted)?;
+        }
+        Ok(newest)
     }
 
-    /// Gives the new file the owner of the old one, and returns the mode it may have then.
-    fn inherit(&self, file: &dyn File) -> Result<u32, FsError> {
-        let (mode, old) = match (self.mode, &self.old) {
-            (FileMode::Private, _) => return Ok(0o600),
-            (FileMode::Keep { fresh }, None) => return Ok(fresh),
-            (FileMode::Keep { .. }, Some(old)) => (old.mode, old),
+    fn permissions(&self, old: Option<&Stat>) -> Permissions {
+        match (self.mode, old) {
+            (FileMode::Private, _) => Permissions { mode: 0o600, owner: None },
+            (FileMode::Keep { fresh }, None) => Permissions { mode: fresh, owner: None },
+            (FileMode::Keep { .. }, Some(old)) => {
+                Permissions { mode: old.mode, owner: Some((old.uid, old.gid)) }
+            }
+        }
+    }
+
+    fn flush(&self, Permissions { mode, owner }: Permissions) -> Result<(), FsError> {
+        let file = self.temp.file();
+        let owned = match owner {
+            None => true,
+            Some((uid, gid)) => {
+                let new = file.stat()?;
+                (new.uid, new.gid) == (uid, gid) || file.set_owner(uid, gid).is_ok()
+            }
         };
-        let new = file.stat()?;
-        let same_owner = (new.uid, new.gid) == (old.uid, old.gid);
-        if same_owner || file.set_owner(old.uid, old.gid).is_ok() {
-            return Ok(mode);
-        }
-        Ok(mode & 0o700)
+        file.set_mode(if owned { mode } else { mode & 0o700 })?;
+        file.sync()
     }
 
     fn not_committed(&self, source: FsError) -> ReplaceError {
-        let path = self.dir.path().join(&self.target);
-        ReplaceError::NotCommitted { path, bytes: self.bytes, source }
+        self.target.not_committed(self.bytes, source)
     }
 }
 
-impl Drop for Replacement<'_> {
-    fn drop(&mut self) {
-        if let Some((temp, _)) = &self.temp {
-            // Best effort: what stays behind names its owner, and the next sweep finds it.
-            self.dir.remove(temp).ok();
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Permissions {
+    mode: u32,
+    /// User and group, where they matter.
+    owner: Option<(u32, u32)>,
+}
+
+/// What is to be replaced.
+struct Target<'d> {
+    dir: &'d dyn Dir,
+    name: OsString,
+}
+
+impl Target<'_> {
+    fn path(&self) -> PathBuf {
+        self.dir.path().join(&self.name)
+    }
+
+    /// The regular file that stands there, if anything does.
+    fn look(&self) -> Result<Option<Stat>, FsError> {
+        match self.dir.stat(&self.name) {
+            Ok(stat) if stat.kind == FileKind::File => Ok(Some(stat)),
+            Ok(stat) => {
+                Err(FsError::refused(Op::Rename, &self.path(), Refusal::NotAFile(stat.kind)))
+            }
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
         }
+    }
+
+    fn not_committed(&self, bytes: u64, source: FsError) -> ReplaceError {
+        ReplaceError::NotCommitted { path: self.path(), bytes, source }
     }
 }

@@ -10,14 +10,16 @@ use std::{
     time::Duration,
 };
 
-use crate::{Access, Dir, File, FileKind, FsError, Op, ProcessId, Processes, Timestamp, name};
+use crate::{
+    Access, Dir, File, FileKind, FsError, Op, Overwrite, ProcessId, Processes, Timestamp, name,
+};
 
 /// How long an orphan is left alone: its writer may live in another container, where its
 /// process number cannot be seen.
 pub const ORPHAN_AGE: Duration = Duration::from_mins(10);
 
-/// More than enough for all writers of one process that share a target.
-const ATTEMPTS: u32 = 64;
+/// More than the writers of one process that share a target at the same time.
+const ATTEMPTS: u32 = 10_000;
 
 /// File names end at 255 bytes nearly everywhere; this leaves room for the owner.
 const BASE_BYTES_MAX: usize = 150;
@@ -47,23 +49,57 @@ pub(crate) fn owner(name: &OsStr) -> Option<ProcessId> {
     (!base.is_empty()).then_some(ProcessId { pid: pid.parse().ok()?, start_ticks })
 }
 
-/// Creates a temporary file for `target`, readable by its owner only.
-///
-/// A name that is taken, even by a link, is never opened: the next one is tried.
-pub(crate) fn create(
-    dir: &dyn Dir,
-    target: &OsStr,
-    owner: ProcessId,
-) -> Result<(OsString, Box<dyn File>), FsError> {
-    name::check(Op::Create, dir.path(), target)?;
-    let mut attempt = 0;
-    loop {
-        let temp = name(target, owner, attempt);
-        attempt += 1;
-        match dir.open(&temp, Access::CreateNew { mode: 0o600 }) {
-            Ok(file) => return Ok((temp, file)),
-            Err(error) if error.is_already_exists() && attempt < ATTEMPTS => (),
-            Err(error) => return Err(error),
+/// A temporary file, removed when dropped unless it was renamed.
+pub(crate) struct Temp<'d> {
+    dir: &'d dyn Dir,
+    name: OsString,
+    file: Box<dyn File>,
+    renamed: bool,
+}
+
+impl<'d> Temp<'d> {
+    /// Creates a temporary file for `target`, readable by its owner only.
+    ///
+    /// A name that is taken, even by a link, is never opened: the next one is tried.
+    pub(crate) fn create(
+        dir: &'d dyn Dir,
+        target: &OsStr,
+        owner: ProcessId,
+    ) -> Result<Self, FsError> {
+        name::check(Op::Create, dir.path(), target)?;
+        let mut attempt = 0;
+        loop {
+            let name = name(target, owner, attempt);
+            attempt += 1;
+            match dir.open(&name, Access::CreateNew { mode: 0o600 }) {
+                Ok(file) => return Ok(Self { dir, name, file, renamed: false }),
+                Err(error) if error.is_already_exists() && attempt < ATTEMPTS => (),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    pub(crate) fn name(&self) -> &OsStr {
+        &self.name
+    }
+
+    pub(crate) fn file(&self) -> &dyn File {
+        self.file.as_ref()
+    }
+
+    /// Makes it the file `to`.
+    pub(crate) fn rename(&mut self, to: &OsStr) -> Result<(), FsError> {
+        self.dir.rename(&self.name, to, Overwrite::Allow)?;
+        self.renamed = true;
+        Ok(())
+    }
+}
+
+impl Drop for Temp<'_> {
+    fn drop(&mut self) {
+        if !self.renamed {
+            // Best effort: what stays behind names its owner, and the next sweep finds it.
+            self.dir.remove(&self.name).ok();
         }
     }
 }

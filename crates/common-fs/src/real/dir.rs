@@ -139,12 +139,12 @@ impl Dir for RealDir {
     }
 
     fn rename(&self, from: &OsStr, to: &OsStr, overwrite: Overwrite) -> Result<(), FsError> {
-        name::check(Op::Rename, &self.path, to)?;
+        name::check(Op::Rename, &self.path, from)?;
         let flags = match overwrite {
             Overwrite::Allow => RenameFlags::empty(),
             Overwrite::Refuse => RenameFlags::NOREPLACE,
         };
-        self.checked(Op::Rename, from, || {
+        self.checked(Op::Rename, to, || {
             rustix::fs::renameat_with(&self.fd, from, &self.fd, to, flags)
         })
     }

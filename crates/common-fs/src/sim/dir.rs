@@ -132,8 +132,8 @@ impl Dir for SimDir {
     }
 
     fn rename(&self, from: &OsStr, to: &OsStr, overwrite: Overwrite) -> Result<(), FsError> {
-        name::check(Op::Rename, &self.path, to)?;
-        self.act(Op::Rename, from, |state| {
+        name::check(Op::Rename, &self.path, from)?;
+        self.act(Op::Rename, to, |state| {
             let id = state.lookup(self.id, from)?;
             match state.lookup(self.id, to) {
                 Ok(_) if overwrite == Overwrite::Refuse => return Err(Errno::EXIST),

@@ -10,7 +10,7 @@ use std::{
 };
 
 use common_fs::{
-    Access, Host, Op, Refusal,
+    Access, FileKind, Host, Op, Refusal,
     observe::{Call, Decision, Errno, ObservedFs, Observer},
     replace::{FileMode, Options, ReplaceError, Replacement, Symlinks, replace},
     sim::{Faults, Sim},
@@ -236,14 +236,98 @@ fn f20_paths_that_name_no_file_are_refused() {
 fn errors_say_what_was_to_be_stored_where() {
     on_both(|world| {
         world.make_dir("dir");
-        let error = replace(world.host(), &world.path("dir"), b"new", PRIVATE).unwrap_err();
         let path = world.path("dir");
-        let expected = format!(
-            "cannot replace `{}` (0 bytes of new content), the old content is intact",
-            path.display()
-        );
+        let error = replace(world.host(), &path, b"new", PRIVATE).unwrap_err();
+        let expected = format!("cannot replace `{}`, the old content is intact", path.display());
         assert_eq!(error.to_string(), expected);
         let source = std::error::Error::source(&error).unwrap();
-        assert_eq!(source.to_string(), format!("cannot open `{}`", path.display()));
+        assert_eq!(source.to_string(), format!("cannot rename a file to `{}`", path.display()));
+    });
+    let sim = Sim::new();
+    sim.fs.make_dir("/state");
+    let write = steps(&sim).iter().position(|op| *op == Op::Write).unwrap();
+    let fs = ObservedFs::new(sim.fs.clone(), Arc::new(Faults::none().fail(write, Errno::NOSPC)));
+    let host = Host { fs: &fs, ..sim.host() };
+    let error = replace(host, "/state/store".as_ref(), b"new", KEEP).unwrap_err();
+    let expected =
+        "cannot replace `/state/store` by 3 bytes of new content, the old content is intact";
+    assert_eq!(error.to_string(), expected);
+}
+
+#[test]
+fn a_target_that_becomes_something_else_meanwhile_is_left_alone() {
+    for other in [FileKind::Symlink, FileKind::Dir, FileKind::Fifo] {
+        on_both(|world| {
+            world.put("file", b"old");
+            let dir = world.dir();
+            let owner = world.host().processes.identity().process;
+            let mut replacement =
+                Replacement::begin(dir.as_ref(), "file".as_ref(), owner, FileMode::Private)
+                    .unwrap();
+            replacement.write(b"new").unwrap();
+            world.remove("file");
+            match other {
+                FileKind::Symlink => world.symlink("file", Path::new("elsewhere")),
+                FileKind::Dir => world.make_dir("file"),
+                _ => world.fifo("file"),
+            }
+            let error = cause(replacement.commit());
+            assert_eq!(error.refusal(), Some(&Refusal::NotAFile(other)));
+            assert_eq!(dir.list().unwrap().len(), 1, "no temporary file is left");
+        });
+    }
+}
+
+#[test]
+fn the_mode_is_kept_that_the_target_has_at_last() {
+    on_both(|world| {
+        world.put("file", b"old");
+        world.set_mode("file", 0o666);
+        let dir = world.dir();
+        let owner = world.host().processes.identity().process;
+        let mode = FileMode::Keep { fresh: 0o644 };
+        let replacement = Replacement::begin(dir.as_ref(), "file".as_ref(), owner, mode).unwrap();
+        world.set_mode("file", 0o640);
+        replacement.commit().unwrap();
+        assert_eq!(world.mode("file"), 0o640);
+    });
+}
+
+#[test]
+fn a_commit_happens_only_if_the_caller_agrees_at_the_last_moment() {
+    on_both(|world| {
+        world.put("file", b"old");
+        let dir = world.dir();
+        let owner = world.host().processes.identity().process;
+        let read = dir.stat("file".as_ref()).unwrap();
+        let commit = |content: &[u8]| -> Result<(), Box<dyn std::error::Error>> {
+            let name = "file".as_ref();
+            let mut new = Replacement::begin(dir.as_ref(), name, owner, FileMode::Private)?;
+            new.write(content)?;
+            new.commit_if(|found| match found {
+                Some(found) if found.id == read.id && found.changed == read.changed => Ok(()),
+                _ => Err("it is not the file that was read".into()),
+            })
+        };
+        commit(b"new").unwrap();
+        let error = commit(b"newer").unwrap_err();
+        assert_eq!(error.to_string(), "it is not the file that was read");
+        assert_eq!(world.content("file").as_deref(), Some(&b"new"[..]));
+        assert_eq!(dir.list().unwrap().len(), 1, "no temporary file is left");
+    });
+}
+
+#[test]
+fn as_many_writers_as_you_like_share_a_target() {
+    on_both(|world| {
+        let dir = world.dir();
+        let owner = world.host().processes.identity().process;
+        let begin =
+            || Replacement::begin(dir.as_ref(), "file".as_ref(), owner, FileMode::Private).unwrap();
+        let writers: Vec<_> = (0..200).map(|_| begin()).collect();
+        for writer in writers {
+            writer.commit().unwrap();
+        }
+        assert_eq!(dir.list().unwrap().len(), 1);
     });
 }

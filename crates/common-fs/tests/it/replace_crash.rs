@@ -51,6 +51,7 @@ fn the_steps_are_the_durable_ones() {
         Op::Write,
         Op::SetMode,
         Op::Sync,
+        Op::Stat,
         Op::Rename,
         Op::SyncDir,
     ];
@@ -110,7 +111,6 @@ fn f3_a_power_cut_at_any_step_leaves_old_or_new_whatever_was_reordered() {
 fn f3_the_simulation_catches_a_missing_flush() {
     // Without the flush before the rename, some power cut leaves neither old nor new.
     let sim = machine();
-    let sync = steps(Faults::none()).iter().position(|op| *op == Op::Sync).unwrap();
     let dir = sim.host().fs.open_dir("/state".as_ref()).unwrap();
     let temp = dir.open("t".as_ref(), common_fs::Access::CreateNew { mode: 0o600 }).unwrap();
     common_fs::write_all(temp.as_ref(), NEW).unwrap();
@@ -118,7 +118,6 @@ fn f3_the_simulation_catches_a_missing_flush() {
     dir.sync().unwrap();
     let bad = |content: &Vec<u8>| content != OLD && content != NEW;
     assert!(sim.fs.power_loss_states().iter().map(content).any(|content| bad(&content)));
-    assert!(0 < sync);
 }
 
 #[test]
