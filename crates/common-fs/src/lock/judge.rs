@@ -1,11 +1,12 @@
 use std::{fmt, time::Duration};
 
 use super::payload::Payload;
-use crate::{FileKind, Identity, ProcessId, Processes, Stat, Timestamp};
+use crate::{FileKind, Identity, ProcessId, Processes};
 
-/// A lock file that cannot be read as one may be in the making: some peers create it first and
-/// fill it later. They take it for stale after the same time.
-const MALFORMED_GRACE: Duration = Duration::from_secs(30);
+/// Up to this age, a lock file is left alone that is not complete, as some peers create it first
+/// and fill it later, or that does not say where its process runs. By their own rules, peers take
+/// over locks of this age.
+pub const YOUNG: Duration = Duration::from_secs(30);
 
 pub(super) enum Verdict {
     Held(Holder),
@@ -34,8 +35,11 @@ pub enum HeldBecause {
     /// Its process ran on another machine, or this one before it was started again, or in
     /// another container: whether it lives cannot be seen from here.
     Elsewhere,
-    /// The file is not a complete lock yet, and too young to be the remains of one.
+    /// The file is not a complete lock, or that of a process which seems to have ended but may
+    /// run in a container, and it is not older than [`YOUNG`].
     Young,
+    /// The lock file may not be read, so it is that of another user.
+    Unreadable,
     /// Something stands in its place that cannot be removed like a file.
     NotAFile,
     /// Others take it and release it all the time.
@@ -65,14 +69,20 @@ impl fmt::Display for Holder {
             HeldBecause::Elsewhere => {
                 ", which cannot be seen from here: if it has ended, remove the file"
             }
-            HeldBecause::Young => " that is just taking it",
+            HeldBecause::Young => ", too recently to be judged",
+            HeldBecause::Unreadable => " of another user, as the lock file may not be read",
             HeldBecause::NotAFile => ": what stands there is not a file, remove it",
             HeldBecause::Contended => " or several in turn",
         })
     }
 }
 
-pub(super) fn payload(payload: &Payload, me: &Identity, processes: &dyn Processes) -> Verdict {
+pub(super) fn payload(
+    payload: &Payload,
+    age: Duration,
+    me: &Identity,
+    processes: &dyn Processes,
+) -> Verdict {
     let held = |because| {
         Verdict::Held(Holder {
             pid: Some(payload.pid),
@@ -81,27 +91,25 @@ pub(super) fn payload(payload: &Payload, me: &Identity, processes: &dyn Processe
             because,
         })
     };
-    // Peers that do not say where they run are taken to run here.
-    let elsewhere = differs(payload.host.as_ref(), Some(&me.host))
-        || differs(payload.boot_id.as_ref(), me.boot_id.as_ref())
-        || differs(payload.pid_ns.as_ref(), me.pid_namespace.as_ref());
-    if elsewhere {
+    let origin = (payload.host.as_ref(), payload.boot_id.as_ref(), payload.pid_ns.as_ref());
+    let here = (Some(&me.host), me.boot_id.as_ref(), me.pid_namespace.as_ref());
+    let says_where = origin != (None, None, None);
+    if says_where && origin != here {
         return held(HeldBecause::Elsewhere);
     }
     let process = ProcessId { pid: payload.pid, start_ticks: payload.start_ticks() };
-    if process.is_dead(processes) { Verdict::Stale } else { held(HeldBecause::Alive) }
+    if !process.is_dead(processes) {
+        return held(HeldBecause::Alive);
+    }
+    if says_where || YOUNG < age { Verdict::Stale } else { held(HeldBecause::Young) }
 }
 
-fn differs(theirs: Option<&String>, ours: Option<&String>) -> bool {
-    matches!((theirs, ours), (Some(theirs), Some(ours)) if theirs != ours)
-}
-
-pub(super) fn malformed(now: Timestamp, stat: &Stat) -> Verdict {
-    if stat.kind == FileKind::Dir {
+pub(super) fn malformed(kind: FileKind, age: Duration) -> Verdict {
+    if kind == FileKind::Dir {
         return Verdict::Held(Holder::unknown(HeldBecause::NotAFile));
     }
-    if now.since(stat.modified) <= MALFORMED_GRACE {
-        return Verdict::Held(Holder::unknown(HeldBecause::Young));
+    if YOUNG < age {
+        return Verdict::Stale;
     }
-    Verdict::Stale
+    Verdict::Held(Holder::unknown(HeldBecause::Young))
 }

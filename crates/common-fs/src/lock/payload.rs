@@ -76,7 +76,9 @@ impl Payload {
 
     /// `None` unless there is a process number that can be one.
     pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
-        let payload: Self = serde_json::from_slice(bytes).ok()?;
+        // By way of a value, in which the last of several equal keys counts, as it does for peers.
+        let fields: serde_json::Value = serde_json::from_slice(bytes).ok()?;
+        let payload: Self = serde_json::from_value(fields).ok()?;
         (0 < payload.pid && i32::try_from(payload.pid).is_ok()).then_some(payload)
     }
 }

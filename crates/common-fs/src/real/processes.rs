@@ -41,12 +41,17 @@ impl Processes for RealProcesses {
     }
 }
 
-/// Whether a signal could be sent. Not being permitted to is proof of life.
+/// Whether a signal could be sent.
 fn probe(pid: u32) -> ProcessState {
-    let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) else {
-        return ProcessState::Dead;
-    };
-    match rustix::process::test_kill_process(pid) {
+    match i32::try_from(pid).ok().and_then(Pid::from_raw) {
+        Some(pid) => probed(rustix::process::test_kill_process(pid)),
+        None => ProcessState::Dead,
+    }
+}
+
+/// Not being permitted to send a signal is proof of life.
+fn probed(signalled: rustix::io::Result<()>) -> ProcessState {
+    match signalled {
         Err(Errno::SRCH) => ProcessState::Dead,
         Ok(()) | Err(_) => ProcessState::Running { start_ticks: None },
     }
@@ -90,6 +95,16 @@ mod tests {
         }
         assert!(parse_stat("7 (cat) Z 1 2").unwrap().ended);
         assert!(parse_stat("nonsense").is_none());
+    }
+
+    #[test]
+    fn only_a_process_that_does_not_exist_is_dead() {
+        let running = ProcessState::Running { start_ticks: None };
+        assert_eq!(probed(Ok(())), running);
+        assert_eq!(probed(Err(Errno::PERM)), running);
+        assert_eq!(probed(Err(Errno::SRCH)), ProcessState::Dead);
+        assert_eq!(probe(std::process::id()), running);
+        assert_eq!(probe(i32::MAX.cast_unsigned()), ProcessState::Dead);
     }
 
     #[test]

@@ -13,13 +13,11 @@ use std::{
 const JOB: &str = "COMMON_FS_TEST_JOB";
 
 /// A command that does `job` with `arguments` when it runs.
-///
-/// The binary is copied next to `dir`, as other users may not reach the build directory.
 pub(crate) fn command(job: &str, arguments: &[&str]) -> Command {
     command_of(&env::current_exe().unwrap(), job, arguments)
 }
 
-/// As [`command`], but runs a copy in `dir` that every user may execute.
+/// As [`command`], but runs a copy in `dir`, as other users may not reach the build directory.
 pub(crate) fn public_command(dir: &Path, job: &str, arguments: &[&str]) -> Command {
     let copy = dir.join("helper");
     fs_err::copy(env::current_exe().unwrap(), &copy).unwrap();
@@ -34,14 +32,48 @@ fn command_of(binary: &Path, job: &str, arguments: &[&str]) -> Command {
     command
 }
 
-/// Runs a helper and returns the line it said.
+/// Runs a helper and returns what it said.
 pub(crate) fn answer(mut command: Command) -> String {
     let output = command.output().unwrap();
-    let stdout = String::from_utf8_lossy(&output.stdout);
     let stderr = String::from_utf8_lossy(&output.stderr);
-    let answer = stdout.lines().find_map(|line| line.split_once("answer: "));
-    let Some((_, answer)) = answer else { panic!("{command:?}: {output:?} {stderr}") };
-    answer.to_owned()
+    let Some(answer) = said(&output.stdout) else { panic!("{command:?}: {output:?} {stderr}") };
+    answer
+}
+
+/// Helper: says something before its job is done.
+pub(crate) fn say(answer: &str) {
+    let mut stdout = std::io::stdout();
+    writeln!(stdout, "answer: {answer}").unwrap();
+}
+
+/// What a helper said, of all it printed.
+pub(crate) fn said(stdout: &[u8]) -> Option<String> {
+    let stdout = String::from_utf8_lossy(stdout);
+    stdout.lines().find_map(|line| Some(line.split_once("answer: ")?.1.to_owned()))
+}
+
+/// Runs `inner` from a shell script.
+pub(crate) fn shell(script: &str, inner: &Command) -> Command {
+    let mut command = Command::new("sh");
+    command.arg("-c").arg(script).arg(inner.get_program()).args(inner.get_args());
+    command.envs(inner.get_envs().filter_map(|(key, value)| Some((key, value?))));
+    command
+}
+
+/// Runs `inner` after `script`, which may mount file systems that nobody else sees.
+pub(crate) fn mounting(script: &str, inner: &Command) -> Command {
+    let shell = shell(&format!("{script} && echo mounted && exec \"$0\" \"$@\""), inner);
+    let mut command = Command::new("unshare");
+    command.args(["--map-root-user", "--mount"]).arg(shell.get_program()).args(shell.get_args());
+    command.envs(shell.get_envs().filter_map(|(key, value)| Some((key, value?))));
+    command
+}
+
+/// As [`answer`], or `None` where the system does not let users mount.
+pub(crate) fn answer_if_mounted(mut command: Command) -> Option<String> {
+    let output = command.output().ok()?;
+    let mounted = output.stdout.starts_with(b"mounted\n");
+    mounted.then(|| said(&output.stdout).unwrap_or_else(|| panic!("{command:?}: {output:?}")))
 }
 
 /// Does nothing unless this process is a helper.
@@ -63,7 +95,7 @@ fn helper_process() {
         ("hold", [dir]) => crate::lock_processes::helper_hold(dir),
         job => panic!("unknown job {job:?}"),
     };
-    writeln!(std::io::stdout(), "answer: {answer}").unwrap();
+    say(&answer);
 }
 
 fn number(argument: &Path) -> u64 {

@@ -3,9 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use common_fs::{
-    FileKind, Host, Identity, ProcessState, Processes as _,
-    lock::{Guard, HeldBecause, Holder, Lock, LockError, TryGuard},
-    observe::{Errno, ObservedFs},
+    Clock, FileKind, Fs as _, Host, Identity, Op, ProcessState, Processes as _, Timestamp,
+    lock::{Guard, HOLD_MAX, HeldBecause, Holder, Lock, LockError, TryGuard, YOUNG},
+    observe::{Call, Decision, Errno, ObservedFs, Observer},
+    replace::{FileMode, ReplaceError, Replacement},
     sim::{Faults, Sim},
 };
 use serde_json::{Value, json};
@@ -25,8 +26,9 @@ fn machine() -> Sim {
 
 /// Takes the lock without waiting and gives it back at once.
 fn attempt(host: Host<'_>) -> Result<(), LockError> {
-    let dir = host.fs.open_dir("/state".as_ref())?;
-    Lock::acquire(host, dir.as_ref(), "store.lock".as_ref(), Duration::ZERO).map(drop)
+    let failed = |source| LockError::Fs { path: LOCK.into(), source };
+    let dir = host.fs.open_dir("/state".as_ref()).map_err(failed)?;
+    Lock::acquire(host, dir.as_ref(), "store.lock".as_ref(), Duration::ZERO)?.release()
 }
 
 fn busy(host: Host<'_>) -> Holder {
@@ -73,6 +75,13 @@ fn a_lock_is_readable_by_every_peer() {
     attempt(sim.host()).unwrap();
 }
 
+/// Adds where this process runs, as our own locks do.
+fn here(mut payload: Value) -> Value {
+    let place = json!({"host": "sim", "bootId": "boot-1", "pidNs": "pid:[1]"});
+    payload.as_object_mut().unwrap().extend(place.as_object().unwrap().clone());
+    payload
+}
+
 #[test]
 fn f21_f22_only_locks_of_the_dead_are_taken_over() {
     let cases = [
@@ -91,22 +100,46 @@ fn f21_f22_only_locks_of_the_dead_are_taken_over() {
         // However long ago it was taken.
         (json!({"pid": LIVING, "createdAt": "2001-01-01T00:00:00.000Z"}), Some(LIVING)),
         // Fields of unexpected types say nothing.
-        (json!({"pid": LIVING, "starttime": "500", "token": 7, "host": []}), Some(LIVING)),
+        (json!({"pid": LIVING, "starttime": "500", "token": 7, "bootId": []}), Some(LIVING)),
         (json!({"pid": DEAD, "starttime": -1.5, "createdAt": {}}), None),
     ];
-    for (payload, holder) in cases {
+    for (peers, holder) in cases {
+        let ours = here(peers.clone());
         let sim = machine();
-        put(&sim, &payload);
+        put(&sim, &ours);
         match holder {
             None => attempt(sim.host()).unwrap(),
-            Some(pid) => {
-                let found = busy(sim.host());
-                assert_eq!((found.pid, found.because), (Some(pid), HeldBecause::Alive));
-                assert_eq!(sim.fs.content(LOCK).unwrap(), payload.to_string().as_bytes());
-            }
+            Some(pid) => assert_held(&sim, &ours, pid, HeldBecause::Alive),
         }
-        assert!(!names(&sim).iter().any(|name| name.contains("tmp")), "{payload}");
+        assert!(!names(&sim).iter().any(|name| name.contains("tmp")), "{ours}");
+
+        // Peers that do not say where they run may do so in a container.
+        let sim = machine();
+        put(&sim, &peers);
+        let because = if holder.is_none() { HeldBecause::Young } else { HeldBecause::Alive };
+        let pid = u32::try_from(peers["pid"].as_u64().unwrap()).unwrap();
+        sim.clock.advance(Duration::from_secs(29));
+        assert_held(&sim, &peers, pid, because);
+        sim.clock.advance(Duration::from_secs(2));
+        match holder {
+            None => attempt(sim.host()).unwrap(),
+            Some(pid) => assert_held(&sim, &peers, pid, HeldBecause::Alive),
+        }
     }
+}
+
+fn assert_held(sim: &Sim, payload: &Value, pid: u32, because: HeldBecause) {
+    let found = busy(sim.host());
+    assert_eq!((found.pid, found.because), (Some(pid), because), "{payload}");
+    assert_eq!(sim.fs.content(LOCK).unwrap(), payload.to_string().as_bytes(), "it was touched");
+}
+
+#[test]
+fn the_last_of_equal_keys_counts() {
+    let sim = machine();
+    sim.fs.put(LOCK, format!("{{\"pid\":{DEAD},\"pid\":{LIVING}}}").as_bytes());
+    let holder = busy(sim.host());
+    assert_eq!((holder.pid, holder.because), (Some(LIVING), HeldBecause::Alive));
 }
 
 #[test]
@@ -127,8 +160,10 @@ fn f23_what_is_no_lock_is_one_while_it_is_young() {
         let sim = machine();
         sim.fs.put(LOCK, content);
         assert_eq!(busy(sim.host()).because, HeldBecause::Young);
+        sim.clock.advance(Duration::from_secs(29));
+        assert_eq!(busy(sim.host()).because, HeldBecause::Young);
         assert_eq!(sim.fs.content(LOCK).unwrap(), content, "it was touched");
-        sim.clock.advance(Duration::from_secs(31));
+        sim.clock.advance(Duration::from_secs(2));
         attempt(sim.host()).unwrap();
     }
     let sim = machine();
@@ -146,6 +181,34 @@ fn f23_what_is_no_lock_is_one_while_it_is_young() {
     sim.fs.make_dir(LOCK);
     sim.clock.advance(Duration::from_secs(31));
     assert_eq!(busy(sim.host()).because, HeldBecause::NotAFile);
+}
+
+#[test]
+fn f23_a_lock_file_is_read_up_to_64_kib() {
+    for (len, because) in [(65_536, HeldBecause::Alive), (65_537, HeldBecause::Young)] {
+        let mut content = here(json!({"pid": LIVING})).to_string().into_bytes();
+        content.resize(len, b' ');
+        let sim = machine();
+        sim.fs.put(LOCK, &content);
+        assert_eq!(busy(sim.host()).because, because, "{len}");
+    }
+}
+
+#[test]
+fn a_lock_file_that_may_not_be_read_is_somebodys() {
+    let counter = Arc::new(Faults::none());
+    let sim = machine();
+    put(&sim, &here(json!({"pid": DEAD})));
+    sim.clock.advance(YOUNG * 2);
+    let fs = ObservedFs::new(sim.fs.fork(), counter.clone());
+    attempt(Host { fs: &fs, ..sim.host() }).unwrap();
+    let is_open = |(op, path): &(Op, _)| *op == Op::Open && path == std::path::Path::new(LOCK);
+    let opened = counter.trace().iter().position(is_open).unwrap();
+
+    let faults = Faults::none().fail(opened, Errno::ACCESS);
+    let fs = ObservedFs::new(sim.fs.clone(), Arc::new(faults));
+    let holder = busy(Host { fs: &fs, ..sim.host() });
+    assert_eq!((holder.pid, holder.because), (None, HeldBecause::Unreadable));
 }
 
 #[test]
@@ -172,6 +235,41 @@ fn f25_a_lost_lock_is_noticed_and_left_to_its_new_holder() {
     next.verify().unwrap();
 }
 
+/// What a program that works on a store under a lock has to tell apart.
+#[derive(Debug, thiserror::Error)]
+enum StoreError {
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    #[error(transparent)]
+    Replace(#[from] ReplaceError),
+}
+
+#[test]
+fn f25_nothing_is_committed_under_a_lock_that_is_lost() {
+    let sim = machine();
+    sim.fs.put("/state/store", b"old");
+    let dir = sim.host().fs.open_dir("/state".as_ref()).unwrap();
+    let me = sim.processes.identity().process;
+    let commit = |disturb: &dyn Fn()| -> Result<(), StoreError> {
+        let name = "store.lock".as_ref();
+        let lock = Lock::acquire(sim.host(), dir.as_ref(), name, Duration::ZERO)?;
+        let target = "store".as_ref();
+        let mut new = Replacement::begin(dir.as_ref(), target, me, FileMode::Private)?;
+        new.write(b"new")?;
+        disturb();
+        new.commit_if(|_| Ok(lock.verify()?))
+    };
+    let overtaken = commit(&|| put(&sim, &json!({"pid": LIVING, "token": "theirs"})));
+    assert!(matches!(overtaken, Err(StoreError::Lock(LockError::Lost { .. }))), "{overtaken:?}");
+    sim.fs.remove(LOCK);
+    let expired = commit(&|| sim.clock.advance(HOLD_MAX));
+    assert!(matches!(expired, Err(StoreError::Lock(LockError::Expired { .. }))), "{expired:?}");
+    assert_eq!(sim.fs.content("/state/store").unwrap(), b"old");
+    assert_eq!(names(&sim), ["store"]);
+    commit(&|| ()).unwrap();
+    assert_eq!(sim.fs.content("/state/store").unwrap(), b"new");
+}
+
 #[test]
 fn f26_a_lock_from_elsewhere_is_not_judged() {
     for (field, value) in [("host", "other"), ("bootId", "boot-2"), ("pidNs", "pid:[2]")] {
@@ -182,12 +280,29 @@ fn f26_a_lock_from_elsewhere_is_not_judged() {
         assert_eq!(holder.because, HeldBecause::Elsewhere);
         assert!(holder.to_string().contains("remove the file"), "{holder}");
     }
-    // A system that cannot tell where it runs assumes the best of locks that can.
-    let sim = machine();
-    let identity = sim.processes.identity();
-    sim.processes.become_process(Identity { boot_id: None, pid_namespace: None, ..identity });
-    put(&sim, &json!({"pid": DEAD, "bootId": "boot-2", "pidNs": "pid:[2]"}));
-    attempt(sim.host()).unwrap();
+}
+
+#[test]
+fn f26_what_a_lock_leaves_out_has_to_be_unknown_here_as_well() {
+    let known = machine();
+    let unknown = machine();
+    let identity = unknown.processes.identity();
+    unknown.processes.become_process(Identity { boot_id: None, pid_namespace: None, ..identity });
+    let whole = here(json!({"pid": DEAD}));
+    let bare = json!({"pid": DEAD, "host": "sim"});
+    for (sim, payload, is_here) in [
+        (&known, &whole, true),
+        (&known, &bare, false),
+        (&unknown, &bare, true),
+        (&unknown, &whole, false),
+    ] {
+        put(sim, payload);
+        if is_here {
+            attempt(sim.host()).unwrap();
+        } else {
+            assert_held(sim, payload, DEAD, HeldBecause::Elsewhere);
+        }
+    }
 }
 
 #[test]
@@ -200,15 +315,141 @@ fn waiting_ends_when_the_holder_goes_or_the_time_is_up() {
     let acquire = || Lock::acquire(sim.host(), dir.as_ref(), "store.lock".as_ref(), wait);
     assert!(matches!(acquire(), Err(LockError::Busy { .. })));
     let waited = sim.host().clock.monotonic().saturating_sub(before);
-    assert!(wait <= waited && waited < wait + Duration::from_secs(2), "{waited:?}");
+    // Operations take microseconds.
+    assert!(wait <= waited && waited < wait + Duration::from_millis(1), "{waited:?}");
     sim.processes.set(LIVING, ProcessState::Dead);
-    drop(acquire().unwrap());
+    sim.clock.advance(YOUNG);
+    acquire().unwrap().release().unwrap();
+}
+
+/// A clock on which the holder of the lock gives it back while somebody waits for it.
+struct GivenBackAt {
+    sim: Sim,
+    at: Duration,
+}
+
+impl Clock for GivenBackAt {
+    fn now(&self) -> Timestamp {
+        self.sim.clock.now()
+    }
+    fn monotonic(&self) -> Duration {
+        self.sim.clock.monotonic()
+    }
+    fn sleep(&self, span: Duration) {
+        self.sim.clock.sleep(span);
+        if self.at <= self.monotonic() && self.sim.fs.content(LOCK).is_some() {
+            self.sim.fs.remove(LOCK);
+        }
+    }
+}
+
+#[test]
+fn a_lock_is_as_old_as_its_taking_not_as_the_waiting_for_it() {
+    let sim = machine();
+    put(&sim, &json!({"pid": LIVING}));
+    let clock = GivenBackAt { sim: sim.clone(), at: Duration::from_mins(1) };
+    let host = Host { clock: &clock, ..sim.host() };
+    let dir = host.fs.open_dir("/state".as_ref()).unwrap();
+    let wait = Duration::from_mins(2);
+    let lock = Lock::acquire(host, dir.as_ref(), "store.lock".as_ref(), wait).unwrap();
+    let now = clock.now();
+    assert!(Duration::from_mins(1) <= clock.monotonic());
+    let payload: Value = serde_json::from_slice(&sim.fs.content(LOCK).unwrap()).unwrap();
+    let started = Timestamp::from_unix_millis(payload["startedAt"].as_i64().unwrap()).unwrap();
+    assert!(now.since(started) < Duration::from_millis(2), "{payload}");
+    let modified = sim.fs.stat(LOCK).unwrap().modified;
+    assert!(now.since(modified) < Duration::from_millis(2), "peers go by this as well");
+    lock.verify().unwrap();
+}
+
+#[test]
+fn a_lock_cannot_be_relied_on_when_peers_may_take_it() {
+    let second = Duration::from_secs(1);
+    let sim = machine();
+    let dir = sim.host().fs.open_dir("/state".as_ref()).unwrap();
+    let acquire = || {
+        let name = "store.lock".as_ref();
+        Lock::acquire(sim.host(), dir.as_ref(), name, Duration::ZERO).unwrap()
+    };
+    let expired = |lock: &Lock<'_>| match lock.verify() {
+        Err(LockError::Expired { held, .. }) => HOLD_MAX <= held,
+        other => panic!("{other:?}"),
+    };
+    let lock = acquire();
+    sim.clock.advance(HOLD_MAX.saturating_sub(second));
+    lock.verify().unwrap();
+    sim.clock.advance(second);
+    assert!(expired(&lock));
+    // The clock was set back: the lock is as old as before.
+    sim.clock.set_now(Timestamp::UNIX_EPOCH);
+    assert!(expired(&lock));
+    lock.release().unwrap();
+    assert_eq!(names(&sim), [""; 0], "it was ours to the end");
+
+    // The machine slept: for peers, the lock is old.
+    let lock = acquire();
+    sim.clock.set_now(sim.clock.now().plus(HOLD_MAX));
+    assert!(expired(&lock));
+}
+
+#[test]
+fn a_release_says_what_came_of_it() {
+    let sim = machine();
+    let counter = Arc::new(Faults::none());
+    let fs = ObservedFs::new(sim.fs.clone(), counter.clone());
+    let dir = fs.open_dir("/state".as_ref()).unwrap();
+    let acquire =
+        |dir| Lock::acquire(sim.host(), dir, "store.lock".as_ref(), Duration::ZERO).unwrap();
+    acquire(dir.as_ref()).release().unwrap();
+    let removed = counter.count() - 1;
+    assert_eq!(counter.trace()[removed].0, Op::Remove);
+
+    let faults = Faults::none().fail(removed, Errno::IO);
+    let fs = ObservedFs::new(sim.fs.clone(), Arc::new(faults));
+    let dir = fs.open_dir("/state".as_ref()).unwrap();
+    let error = acquire(dir.as_ref()).release().unwrap_err();
+    assert_eq!(error.to_string(), format!("cannot access the lock `{LOCK}`"));
+    sim.fs.remove(LOCK);
+
+    let lock = acquire(dir.as_ref());
+    sim.fs.remove(LOCK);
+    assert!(matches!(lock.release(), Err(LockError::Lost { .. })));
+}
+
+/// A network file system that repeats the request to link, and reports what it met.
+struct LinkedTwice(Sim);
+
+impl Observer for LinkedTwice {
+    fn before(&self, call: Call<'_>) -> Decision {
+        if call.op != Op::Link {
+            return Decision::Proceed;
+        }
+        let names = self.0.fs.names("/state");
+        let ticket = names.iter().find(|name| name.as_encoded_bytes().ends_with(b".tmp")).unwrap();
+        let dir = self.0.fs.open_dir("/state".as_ref()).unwrap();
+        dir.link(ticket, call.path.file_name().unwrap()).unwrap();
+        Decision::Fail(Errno::EXIST)
+    }
+}
+
+#[test]
+fn a_lock_whose_link_was_reported_as_taken_is_ours() {
+    let sim = machine();
+    let fs = ObservedFs::new(sim.fs.clone(), Arc::new(LinkedTwice(sim.clone())));
+    let host = Host { fs: &fs, ..sim.host() };
+    let dir = host.fs.open_dir("/state".as_ref()).unwrap();
+    let name = "store.lock".as_ref();
+    let lock = Lock::acquire(host, dir.as_ref(), name, Duration::ZERO).unwrap();
+    lock.verify().unwrap();
+    assert_eq!(names(&sim), ["store.lock"]);
+    lock.release().unwrap();
+    assert_eq!(names(&sim), [""; 0]);
 }
 
 #[test]
 fn a_lock_is_not_reclaimed_while_another_is_at_it() {
     let sim = machine();
-    put(&sim, &json!({"pid": DEAD}));
+    put(&sim, &here(json!({"pid": DEAD})));
     let dir = sim.host().fs.open_dir("/state".as_ref()).unwrap();
     let guard = Guard::try_acquire(dir.as_ref(), "store.lock.guard".as_ref()).unwrap();
     assert!(matches!(guard, TryGuard::Acquired(_)));
@@ -245,7 +486,7 @@ fn a_kill_at_any_step_blocks_nobody_for_ever() {
         let sim = || {
             let sim = machine();
             if stale {
-                put(&sim, &json!({"pid": DEAD}));
+                put(&sim, &here(json!({"pid": DEAD})));
             }
             sim
         };
@@ -268,13 +509,13 @@ fn an_error_at_any_step_leaves_no_lock_behind() {
     let sim = machine();
     let fs = ObservedFs::new(sim.fs.clone(), counter.clone());
     attempt(Host { fs: &fs, ..sim.host() }).unwrap();
-    let linked = counter.trace().iter().position(|(_, path)| path.ends_with(LOCK)).unwrap();
+    let linked = counter.trace().iter().position(|(op, _)| *op == Op::Link).unwrap();
     for nth in 0..=linked {
         let sim = machine();
         let faults = Faults::none().fail(nth, Errno::NOSPC);
         let fs = ObservedFs::new(sim.fs.clone(), Arc::new(faults));
         let result = attempt(Host { fs: &fs, ..sim.host() });
-        assert!(matches!(result, Err(LockError::Fs(_))), "{nth}: {result:?}");
+        assert!(matches!(result, Err(LockError::Fs { .. })), "{nth}: {result:?}");
         assert_eq!(names(&sim), [""; 0], "failed at {nth}");
     }
 }

@@ -1,6 +1,6 @@
 //! Replacement on real files under real limits (rows F6, F7, F9, F12).
 
-use std::{os::unix::process::CommandExt as _, path::Path, process::Command};
+use std::{os::unix::process::CommandExt as _, path::Path};
 
 use common_fs::{
     Host, RealFs,
@@ -14,10 +14,16 @@ use crate::{
     world::{Real, World as _, names},
 };
 
-/// Helper: replaces `path` by `len` bytes and says what came of it.
+/// Helper: replaces `path` by `len` bytes and says what came of it, and what is left.
 pub(crate) fn helper_replace(path: &Path, len: u64) -> String {
     let content = vec![b'n'; usize::try_from(len).unwrap()];
-    outcome(&replace(Host::real(), path, &content, PRIVATE))
+    let outcome = outcome(&replace(Host::real(), path, &content, PRIVATE));
+    let left = match names(path.parent().unwrap()).as_slice() {
+        [] => "nothing".to_owned(),
+        [_] => fs_err::read_to_string(path).unwrap(),
+        names => format!("{names:?}"),
+    };
+    format!("{outcome}; left {left}")
 }
 
 fn outcome(result: &Result<(), ReplaceError>) -> String {
@@ -73,34 +79,11 @@ fn f9_a_file_size_limit_is_an_error_that_the_process_survives() {
     world.put("file", b"old");
     let path = world.path("file");
     let inner = helper::command("replace", &[path.to_str().unwrap(), "100000"]);
-    let answer = helper::answer(shell("ulimit -f 8; trap '' XFSZ; exec \"$0\" \"$@\"", &inner));
-    assert_eq!(answer, "not committed: FileTooLarge, 100000 bytes");
+    let answer =
+        helper::answer(helper::shell("ulimit -f 8; trap '' XFSZ; exec \"$0\" \"$@\"", &inner));
+    assert_eq!(answer, "not committed: FileTooLarge, 100000 bytes; left old");
     assert_eq!(world.content("file").as_deref(), Some(&b"old"[..]));
     assert_eq!(world.names(), ["file"]);
-}
-
-/// Runs `inner` from a shell script.
-fn shell(script: &str, inner: &Command) -> Command {
-    let mut command = Command::new("sh");
-    command.arg("-c").arg(script).arg(inner.get_program()).args(inner.get_args());
-    command.envs(inner.get_envs().filter_map(|(key, value)| Some((key, value?))));
-    command
-}
-
-/// Runs `inner` where `dir` is a file system of its own, or `None` where the system does not
-/// let us mount: then the simulated rows F6 and F7 are all there is.
-fn mounted(mount: &str, dir: &Path, inner: &Command) -> Option<String> {
-    let namespace = ["unshare", "--map-root-user", "--mount"];
-    let probe = Command::new(namespace[0]).args(&namespace[1..]).arg("true").status();
-    if !probe.is_ok_and(|status| status.success()) {
-        return None;
-    }
-    let script = format!("{} && exec \"$0\" \"$@\"", mount.replace("DIR", dir.to_str().unwrap()));
-    let shell = shell(&script, inner);
-    let mut command = Command::new(namespace[0]);
-    command.args(&namespace[1..]).arg(shell.get_program()).args(shell.get_args());
-    command.envs(shell.get_envs().filter_map(|(key, value)| Some((key, value?))));
-    Some(helper::answer(command))
 }
 
 #[test]
@@ -108,9 +91,14 @@ fn f6_a_full_disk_keeps_the_old_content() {
     let world = Real::new();
     let path = world.path("file");
     let inner = helper::command("replace", &[path.to_str().unwrap(), "100000"]);
-    let mount = "mount -t tmpfs -o size=64k none DIR";
-    if let Some(answer) = mounted(mount, world.root(), &inner) {
-        assert_eq!(answer, "not committed: StorageFull, 100000 bytes");
+    let dir = world.root().display();
+    let mount = format!("mount -t tmpfs -o size=64k none {dir}");
+    for (prepare, before) in [("true", "nothing"), ("printf old >", "old")] {
+        let script = format!("{mount} && {prepare} {dir}/file");
+        if let Some(answer) = helper::answer_if_mounted(helper::mounting(&script, &inner)) {
+            let expected = format!("not committed: StorageFull, 100000 bytes; left {before}");
+            assert_eq!(answer, expected);
+        }
     }
 }
 
@@ -120,9 +108,10 @@ fn f7_a_read_only_file_system_is_a_distinct_error() {
     world.put("file", b"old");
     let path = world.path("file");
     let inner = helper::command("replace", &[path.to_str().unwrap(), "3"]);
-    let mount = "mount --bind DIR DIR && mount -o remount,bind,ro DIR";
-    if let Some(answer) = mounted(mount, world.root(), &inner) {
-        assert_eq!(answer, "not committed: ReadOnlyFilesystem, 0 bytes");
+    let dir = world.root().display();
+    let script = format!("mount --bind {dir} {dir} && mount -o remount,bind,ro {dir}");
+    if let Some(answer) = helper::answer_if_mounted(helper::mounting(&script, &inner)) {
+        assert_eq!(answer, "not committed: ReadOnlyFilesystem, 0 bytes; left old");
     }
     assert_eq!(world.content("file").as_deref(), Some(&b"old"[..]));
 }
@@ -145,7 +134,7 @@ fn f7_a_directory_that_is_not_ours_to_change_is_a_distinct_error() {
         helper::command("replace", &arguments)
     };
     command.current_dir("/");
-    assert_eq!(helper::answer(command), "not committed: PermissionDenied, 0 bytes");
+    assert_eq!(helper::answer(command), "not committed: PermissionDenied, 0 bytes; left old");
     world.set_mode("state", 0o755);
     assert_eq!(names(&world.path("state")), ["file"]);
 }
