@@ -33,8 +33,11 @@ impl FsError {
     }
 
     /// Nothing is there: the name, or a directory on the way to it, does not exist.
+    ///
+    /// Not if something else stands in the place of that directory
+    /// ([`io::ErrorKind::NotADirectory`]): nobody knows then what would be there.
     pub fn is_not_found(&self) -> bool {
-        matches!(self.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+        self.kind() == io::ErrorKind::NotFound
     }
 
     /// The name is taken.

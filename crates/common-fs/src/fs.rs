@@ -40,6 +40,9 @@ pub trait Dir: Send + Sync {
     /// Creates the directory `name` with mode 0700.
     fn create_dir(&self, name: &OsStr) -> Result<(), FsError>;
     /// Renames a file within the directory.
+    ///
+    /// On a file system that cannot refuse to overwrite in a rename, [`Overwrite::Refuse`] is a
+    /// second name and the removal of the first: a crash in between leaves both.
     fn rename(&self, from: &OsStr, to: &OsStr, overwrite: Overwrite) -> Result<(), FsError>;
     /// Makes `to` another name of the file `from`; fails if `to` exists.
     fn link(&self, from: &OsStr, to: &OsStr) -> Result<(), FsError>;
@@ -58,8 +61,14 @@ pub trait File: Send + Sync {
     /// What the handle refers to now.
     fn stat(&self) -> Result<Stat, FsError>;
     /// Reads at `offset`; a count below `buffer.len()` does not mean the end, 0 does.
+    ///
+    /// Fails with [`io::ErrorKind::Interrupted`] if a signal came first; [`read_whole`] and
+    /// [`lines`](crate::lines) try again.
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize, FsError>;
-    /// Appends some of `bytes` and returns how many; see [`write_all`].
+    /// Appends some of `bytes` and returns how many.
+    ///
+    /// Fails with [`io::ErrorKind::Interrupted`] if a signal came first; [`write_all`] tries
+    /// again.
     fn write(&self, bytes: &[u8]) -> Result<usize, FsError>;
     /// Cuts or extends the file to `len_bytes`.
     fn set_len(&self, len_bytes: u64) -> Result<(), FsError>;
@@ -73,6 +82,9 @@ pub trait File: Send + Sync {
     /// pages clean, so a second call can succeed without storing anything
     /// (Rebello et al., "Can Applications Recover from fsync Failures?", USENIX ATC 2020).
     fn sync(&self) -> Result<(), FsError>;
+    /// Tells a simulated file that an [observer](crate::observe) let a flush fail; a real one
+    /// knows by itself.
+    fn flush_failed(&self) {}
     /// Takes the exclusive advisory lock (`flock`) unless another handle has it; it is held
     /// until the handle is dropped.
     fn try_lock(&self) -> Result<bool, FsError>;
@@ -91,6 +103,16 @@ pub fn write_all(file: &dyn File, mut bytes: &[u8]) -> Result<(), FsError> {
     Ok(())
 }
 
+/// Reads some bytes, however often a signal comes first.
+pub(crate) fn read_some(file: &dyn File, buffer: &mut [u8], offset: u64) -> Result<usize, FsError> {
+    loop {
+        match file.read_at(buffer, offset) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => (),
+            done => return done,
+        }
+    }
+}
+
 /// The content of a file, or `None` if it is longer than `bytes_max`.
 pub fn read_whole(file: &dyn File, bytes_max: usize) -> Result<Option<Vec<u8>>, FsError> {
     const CHUNK_BYTES: usize = 16 * 1024;
@@ -99,7 +121,7 @@ pub fn read_whole(file: &dyn File, bytes_max: usize) -> Result<Option<Vec<u8>>, 
         let filled = content.len();
         content.resize(filled + CHUNK_BYTES, 0);
         let free = content.get_mut(filled..).unwrap_or_default();
-        let read = file.read_at(free, filled as u64)?;
+        let read = read_some(file, free, filled as u64)?;
         content.truncate(filled + read);
         if read == 0 {
             return Ok(Some(content));
@@ -111,19 +133,18 @@ pub fn read_whole(file: &dyn File, bytes_max: usize) -> Result<Option<Vec<u8>>, 
 /// How a file is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// For reading.
+    /// For reading; writing fails.
     Read,
     /// For appending; the file exists.
     Append,
-    /// For appending; the file must not exist and is created with exactly `mode`, less the
-    /// umask.
+    /// For appending; the file must not exist and is created.
     CreateNew {
-        /// Permission bits.
+        /// Permission bits of the new file; those in the umask are cleared.
         mode: u32,
     },
-    /// For appending; the file is created with `mode` if it does not exist.
+    /// For appending; the file is created if it does not exist.
     OpenOrCreate {
-        /// Permission bits for a new file.
+        /// Permission bits of a new file; those in the umask are cleared.
         mode: u32,
     },
 }

@@ -33,10 +33,10 @@ pub fn create_dir_all(fs: &dyn Fs, path: &Path) -> Result<Box<dyn Dir>, FsError>
     let (parent, name) = split_path(Op::CreateDir, path)?;
     let parent = create_dir_all(fs, &parent)?;
     match parent.create_dir(name) {
-        Ok(()) => parent.sync()?,
-        // Somebody else was faster, or a dangling link stands there: opening it will tell.
-        Err(error) if error.is_already_exists() => (),
-        Err(error) => return Err(error),
+        Err(error) if !error.is_already_exists() => return Err(error),
+        // Somebody else was faster, but perhaps not yet done with flushing. Or a dangling link
+        // stands there: opening it will tell.
+        Ok(()) | Err(_) => parent.sync()?,
     }
     fs.open_dir(path)
 }

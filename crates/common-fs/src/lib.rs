@@ -39,8 +39,8 @@
 //!
 //! Protection against another process of the same user that races with malice inside a
 //! directory that both may write, against mounts placed below a pinned directory, and any
-//! support for systems other than Unix. Process start times, which make stale locks certain,
-//! are read on Linux only.
+//! support for systems other than Linux: other Unixes lack the process start times that make
+//! stale locks certain, and flush to the drive differently.
 
 pub mod append;
 pub mod beneath;

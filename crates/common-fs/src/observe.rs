@@ -1,7 +1,7 @@
 //! Watching the operations on a file system, and interfering with them.
 //!
 //! [`ObservedFs`] stands between a program and any [`Fs`], real or simulated. Its [`Observer`]
-//! sees each operation before it happens, and can let it fail, let a write stop short, or do
+//! sees each operation before it happens, and can let it fail, let a transfer stop short, or do
 //! something else first, such as what another process would do at just that moment. This is
 //! how counts are taken and how faults are injected; see [`Faults`](crate::sim::Faults).
 
@@ -32,8 +32,13 @@ pub enum Decision {
     /// It happens.
     Proceed,
     /// It does not happen and reports this error.
+    ///
+    /// A flush that fails has an effect all the same: see [`File::sync`].
     Fail(Errno),
-    /// A write stores no more than this many bytes; other operations proceed.
+    /// It does not happen, as the process does not exist any more. The caller is not to notice;
+    /// whatever it does from here on has no effect.
+    Killed,
+    /// A read or a write transfers no more than this many bytes; other operations proceed.
     Short(usize),
 }
 
@@ -73,12 +78,17 @@ impl Fs for ObservedFs {
 fn watch<T>(
     observer: &dyn Observer,
     call: Call<'_>,
+    on_fail: impl FnOnce(),
     act: impl FnOnce(usize) -> Result<(T, usize), FsError>,
 ) -> Result<T, FsError> {
     let allowed = match observer.before(call) {
         Decision::Proceed => call.bytes,
         Decision::Short(most) => call.bytes.min(most),
-        Decision::Fail(errno) => return Err(FsError::new(call.op, call.path, errno)),
+        Decision::Fail(errno) => {
+            on_fail();
+            return Err(FsError::new(call.op, call.path, errno));
+        }
+        Decision::Killed => return Err(FsError::new(call.op, call.path, Errno::IO)),
     };
     let (done, bytes) = act(allowed)?;
     observer.after(Call { bytes, ..call });
@@ -92,7 +102,7 @@ fn plain<T>(
     path: &Path,
     act: impl FnOnce() -> Result<T, FsError>,
 ) -> Result<T, FsError> {
-    watch(observer, Call { op, path, bytes: 0 }, |_| Ok((act()?, 0)))
+    watch(observer, Call { op, path, bytes: 0 }, || (), |_| Ok((act()?, 0)))
 }
 
 struct ObservedDir {
@@ -190,7 +200,7 @@ impl ObservedFile {
         act: impl FnOnce(usize) -> Result<usize, FsError>,
     ) -> Result<usize, FsError> {
         let call = Call { op, path: &self.path, bytes };
-        watch(self.observer.as_ref(), call, |allowed| act(allowed).map(|done| (done, done)))
+        watch(self.observer.as_ref(), call, || (), |allowed| act(allowed).map(|done| (done, done)))
     }
 }
 
@@ -228,7 +238,13 @@ impl File for ObservedFile {
     }
 
     fn sync(&self) -> Result<(), FsError> {
-        self.itself(Op::Sync, || self.inner.sync())
+        let call = Call { op: Op::Sync, path: &self.path, bytes: 0 };
+        let flush = |_| self.inner.sync().map(|()| ((), 0));
+        watch(self.observer.as_ref(), call, || self.inner.flush_failed(), flush)
+    }
+
+    fn flush_failed(&self) {
+        self.inner.flush_failed();
     }
 
     fn try_lock(&self) -> Result<bool, FsError> {

@@ -48,6 +48,12 @@ impl RealDir {
         act().map_err(|errno| self.failed(op, name, errno))
     }
 
+    /// A link does not overwrite either.
+    fn rename_by_link(&self, from: &OsStr, to: &OsStr) -> rustix::io::Result<()> {
+        rustix::fs::linkat(&self.fd, from, &self.fd, to, AtFlags::empty())?;
+        rustix::fs::unlinkat(&self.fd, from, AtFlags::empty())
+    }
+
     fn stat_raw(&self, op: Op, name: &OsStr) -> Result<Stat, FsError> {
         self.checked(op, name, || {
             rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW).map(|raw| convert(&raw))
@@ -111,8 +117,8 @@ impl Dir for RealDir {
             })
         });
         let fd = match fd {
-            // A FIFO, a socket or a device that nobody serves: say what it is.
-            Err(error) if error.source.raw_os_error() == Some(Errno::NXIO.raw_os_error()) => {
+            // A directory, or a FIFO, a socket or a device that nobody serves: say what it is.
+            Err(error) if is_errno(&error, Errno::ISDIR) || is_errno(&error, Errno::NXIO) => {
                 let refusal = Refusal::NotAFile(self.stat_raw(op, name)?.kind);
                 return Err(FsError::refused(op, &self.path.join(name), refusal));
             }
@@ -140,12 +146,16 @@ impl Dir for RealDir {
 
     fn rename(&self, from: &OsStr, to: &OsStr, overwrite: Overwrite) -> Result<(), FsError> {
         name::check(Op::Rename, &self.path, from)?;
-        let flags = match overwrite {
-            Overwrite::Allow => RenameFlags::empty(),
-            Overwrite::Refuse => RenameFlags::NOREPLACE,
-        };
-        self.checked(Op::Rename, to, || {
-            rustix::fs::renameat_with(&self.fd, from, &self.fd, to, flags)
+        self.checked(Op::Rename, to, || match overwrite {
+            Overwrite::Allow => rustix::fs::renameat(&self.fd, from, &self.fd, to),
+            Overwrite::Refuse => {
+                let flags = RenameFlags::NOREPLACE;
+                match rustix::fs::renameat_with(&self.fd, from, &self.fd, to, flags) {
+                    // The file system, or the kernel, does not know the flag.
+                    Err(Errno::INVAL | Errno::NOSYS) => self.rename_by_link(from, to),
+                    renamed => renamed,
+                }
+            }
         })
     }
 
@@ -169,5 +179,40 @@ impl Dir for RealDir {
     fn sync(&self) -> Result<(), FsError> {
         rustix::io::retry_on_intr(|| rustix::fs::fsync(&self.fd))
             .map_err(|errno| FsError::new(Op::SyncDir, &self.path, errno))
+    }
+}
+
+fn is_errno(error: &FsError, errno: Errno) -> bool {
+    error.source.raw_os_error() == Some(errno.raw_os_error())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_the_flag_a_rename_overwrites_nothing_either() {
+        let temp = tempfile::tempdir().unwrap();
+        let dir = RealDir::open(temp.path().to_owned()).unwrap();
+        let names = || {
+            let mut entries = dir.list().unwrap();
+            entries.sort();
+            entries.into_iter().map(|entry| entry.name).collect::<Vec<_>>()
+        };
+        for name in ["a", "b"] {
+            drop(dir.open(name.as_ref(), Access::CreateNew { mode: 0o600 }).unwrap());
+        }
+        let kept = dir.stat("b".as_ref()).unwrap().id;
+        assert_eq!(dir.rename_by_link("a".as_ref(), "b".as_ref()), Err(Errno::EXIST));
+        assert_eq!(
+            (names(), dir.stat("b".as_ref()).unwrap().id),
+            (vec!["a".into(), "b".into()], kept)
+        );
+        let moved = dir.stat("a".as_ref()).unwrap().id;
+        dir.rename_by_link("a".as_ref(), "c".as_ref()).unwrap();
+        assert_eq!(
+            (names(), dir.stat("c".as_ref()).unwrap().id),
+            (vec!["b".into(), "c".into()], moved)
+        );
     }
 }

@@ -36,8 +36,7 @@ impl File for RealFile {
     }
 
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize, FsError> {
-        let read = retry_on_intr(|| rustix::io::pread(&self.fd, &mut *buffer, offset));
-        self.named(Op::Read, read)
+        self.named(Op::Read, rustix::io::pread(&self.fd, buffer, offset))
     }
 
     fn write(&self, bytes: &[u8]) -> Result<usize, FsError> {
@@ -83,16 +82,21 @@ pub(super) fn convert_kind(kind: FileType) -> FileKind {
 }
 
 pub(super) fn convert(raw: &rustix::fs::Stat) -> Stat {
-    let nanos = |nanos| u32::try_from(nanos).unwrap_or(0);
     Stat {
-        id: FileId { dev: raw.st_dev, ino: raw.st_ino },
+        id: FileId { dev: number(raw.st_dev), ino: number(raw.st_ino) },
         kind: convert_kind(FileType::from_raw_mode(raw.st_mode)),
-        size_bytes: u64::try_from(raw.st_size).unwrap_or(0),
-        modified: Timestamp::clamped(raw.st_mtime, nanos(raw.st_mtime_nsec)),
-        changed: Timestamp::clamped(raw.st_ctime, nanos(raw.st_ctime_nsec)),
-        mode: raw.st_mode & 0o7777,
+        size_bytes: number(raw.st_size),
+        modified: Timestamp::clamped(number(raw.st_mtime), number(raw.st_mtime_nsec)),
+        changed: Timestamp::clamped(number(raw.st_ctime), number(raw.st_ctime_nsec)),
+        mode: number::<_, u32>(raw.st_mode) & 0o7777,
         uid: raw.st_uid,
         gid: raw.st_gid,
-        links: raw.st_nlink,
+        links: number(raw.st_nlink),
     }
+}
+
+/// Each architecture has its own widths for these fields; ours are the widest. What does not fit
+/// all the same is a negative size or a part of a second that is none.
+fn number<T: TryInto<N>, N: Default>(raw: T) -> N {
+    raw.try_into().unwrap_or_default()
 }

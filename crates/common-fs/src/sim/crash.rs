@@ -2,47 +2,91 @@
 
 use std::collections::BTreeMap;
 
-use super::state::{Body, DataChange, DirBody, FileBody, NodeId, State};
+use super::state::{Body, DataChange, DirBody, Fate, FileBody, NodeId, State};
 
 /// Up to so many states are enumerated completely.
 const STATES_MAX: usize = 4_096;
 /// Of more, so many are drawn.
 const SAMPLE: u64 = 256;
 
-/// How a change that was not flushed may have fared.
+/// The parts of a long write fare each in its own way. A short one has two.
+const PART_BYTES: usize = 4_096;
+const PARTS_MAX: usize = 4;
+
+/// How a change that was not flushed may have fared: not at all, or in one of so many other
+/// ways. For names and lengths there is one.
 const LOST: usize = 0;
 const STORED: usize = 1;
-/// A write, of which only the first half was stored,
-const TORN: usize = 2;
-/// or only the new length.
-const ZEROS: usize = 3;
 
-/// Where the changes are that were not flushed, and in how many ways each may have fared.
-fn open_questions(state: &State) -> Vec<usize> {
-    let mut ways = Vec::new();
+/// In how many ways each change may have fared that is not certain.
+fn open_questions(state: &State) -> Vec<Question> {
+    let mut questions = Vec::new();
     for node in state.nodes.values() {
         match &node.body {
-            Body::File(file) => ways.extend(file.pending.iter().map(|change| match change {
-                DataChange::Write { bytes, .. } if bytes.len() < 2 => STORED + 1,
-                DataChange::Write { .. } => ZEROS + 1,
-                DataChange::SetLen(_) => STORED + 1,
-            })),
-            Body::Dir(dir) => ways.extend(dir.pending.iter().map(|_| STORED + 1)),
+            Body::File(file) => {
+                let uncertain = file.pending.iter().filter(|(_, fate)| *fate != Fate::Stored);
+                questions.extend(uncertain.map(|(change, _)| Question::about(change)));
+            }
+            Body::Dir(dir) => questions.extend(dir.pending.iter().map(|_| Question::YES_OR_NO)),
             Body::Symlink(_) | Body::Special(_) => (),
         }
     }
-    ways
+    questions
+}
+
+#[derive(Clone, Copy)]
+struct Question {
+    ways: usize,
+    /// The answer that means that all of the change is stored.
+    stored: usize,
+}
+
+impl Question {
+    const YES_OR_NO: Self = Self { ways: 2, stored: STORED };
+
+    /// A write is stored in any subset of its parts, the n-th bit of the answer standing for the
+    /// n-th part. Without the last part, the file may have its new length all the same: these
+    /// answers follow after the subsets.
+    fn about(change: &DataChange) -> Self {
+        match change {
+            DataChange::SetLen(_) => Self::YES_OR_NO,
+            DataChange::Write { bytes, .. } if bytes.is_empty() => Self { ways: 1, stored: LOST },
+            DataChange::Write { bytes, .. } => {
+                let subsets = 1 << parts(bytes.len());
+                Self { ways: subsets + subsets / 2, stored: subsets - 1 }
+            }
+        }
+    }
+}
+
+fn parts(len: usize) -> usize {
+    (len / PART_BYTES).clamp(2, PARTS_MAX).min(len)
 }
 
 pub(super) fn states(state: &State) -> Vec<State> {
-    let ways = open_questions(state);
-    let count = ways.iter().try_fold(1_usize, |count, ways| count.checked_mul(*ways));
+    let questions = open_questions(state);
+    let count = questions.iter().try_fold(1_usize, |count, asked| count.checked_mul(asked.ways));
     if let Some(count) = count.filter(|&count| count <= STATES_MAX) {
-        return (0..count).map(|nth| settle(state, &digits(nth, &ways))).collect();
+        return (0..count).map(|nth| settle(state, &digits(nth, &questions))).collect();
     }
-    let extremes = [vec![LOST; ways.len()], vec![STORED; ways.len()]];
-    let drawn = (0..SAMPLE).map(|seed| draw(seed, &ways));
-    extremes.into_iter().chain(drawn).map(|answers| settle(state, &answers)).collect()
+    let drawn = (0..SAMPLE).map(|seed| draw(seed, &questions));
+    extremes(&questions).into_iter().chain(drawn).map(|answers| settle(state, &answers)).collect()
+}
+
+/// Nothing is stored, everything, each change alone, and all but each.
+fn extremes(questions: &[Question]) -> Vec<Vec<usize>> {
+    let none = vec![LOST; questions.len()];
+    let all: Vec<usize> = questions.iter().map(|asked| asked.stored).collect();
+    let with = |answers: &[usize], nth, answer| {
+        let answers = answers.iter().enumerate();
+        answers.map(|(at, &other)| if at == nth { answer } else { other }).collect()
+    };
+    let mut extremes = vec![none.clone(), all.clone()];
+    for (nth, asked) in questions.iter().enumerate() {
+        extremes.push(with(&none, nth, asked.stored));
+        extremes.push(with(&all, nth, LOST));
+    }
+    extremes
 }
 
 pub(super) fn state(state: &State, seed: u64) -> State {
@@ -50,26 +94,28 @@ pub(super) fn state(state: &State, seed: u64) -> State {
 }
 
 /// The `nth` combination of answers.
-fn digits(mut nth: usize, ways: &[usize]) -> Vec<usize> {
-    ways.iter()
-        .map(|ways| {
-            let digit = nth % ways;
-            nth /= ways;
+fn digits(mut nth: usize, questions: &[Question]) -> Vec<usize> {
+    questions
+        .iter()
+        .map(|asked| {
+            let digit = nth % asked.ways;
+            nth /= asked.ways;
             digit
         })
         .collect()
 }
 
 /// SplitMix64 (Steele, Lea, Flood: "Fast Splittable Pseudorandom Number Generators", 2014).
-fn draw(seed: u64, ways: &[usize]) -> Vec<usize> {
+fn draw(seed: u64, questions: &[Question]) -> Vec<usize> {
     let mut state = seed;
-    ways.iter()
-        .map(|&ways| {
+    questions
+        .iter()
+        .map(|asked| {
             state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
             let mut mixed = state;
             mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
             mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-            usize::try_from((mixed ^ (mixed >> 31)) % ways as u64).unwrap_or(LOST)
+            usize::try_from((mixed ^ (mixed >> 31)) % asked.ways as u64).unwrap_or(LOST)
         })
         .collect()
 }
@@ -82,8 +128,13 @@ fn settle(before: &State, answers: &[usize]) -> State {
         match &mut node.body {
             Body::File(file) => {
                 let mut content = std::mem::take(&mut file.durable);
-                for change in &file.pending {
-                    stored(change, answers.next().unwrap_or(LOST)).apply(&mut content);
+                for (change, fate) in &file.pending {
+                    match fate {
+                        Fate::Stored => change.apply(&mut content),
+                        Fate::Dirty | Fate::Failed => {
+                            apply_in_part(change, answers.next().unwrap_or(LOST), &mut content);
+                        }
+                    }
                 }
                 *file = FileBody { live: content.clone(), durable: content, pending: Vec::new() };
             }
@@ -110,23 +161,23 @@ fn settle(before: &State, answers: &[usize]) -> State {
     after
 }
 
-/// What storage has of a change.
-fn stored(change: &DataChange, answer: usize) -> DataChange {
-    match change {
-        DataChange::Write { at, bytes } => {
-            let mut bytes = bytes.clone();
-            match answer {
-                STORED => (),
-                TORN => bytes.truncate(bytes.len() / 2),
-                ZEROS => bytes.fill(0),
-                _ => bytes.clear(),
-            }
-            // Nothing written extends nothing.
-            let at = if bytes.is_empty() { 0 } else { *at };
-            DataChange::Write { at, bytes }
+/// Applies what storage has of a change; see [`Question::about`].
+fn apply_in_part(change: &DataChange, answer: usize, content: &mut Vec<u8>) {
+    let DataChange::Write { at, bytes } = change else {
+        if answer == STORED {
+            change.apply(content);
         }
-        DataChange::SetLen(len) if answer == STORED => DataChange::SetLen(*len),
-        DataChange::SetLen(_) => DataChange::Write { at: 0, bytes: Vec::new() },
+        return;
+    };
+    let (at, len, parts) = (*at, bytes.len(), parts(bytes.len()));
+    let subsets = 1 << parts;
+    for part in (0..parts).filter(|part| (answer % subsets) >> part & 1 == 1) {
+        let (start, end) = (part * len / parts, (part + 1) * len / parts);
+        let bytes = bytes.get(start..end).unwrap_or_default().to_vec();
+        DataChange::Write { at: at + start, bytes }.apply(content);
+    }
+    if subsets <= answer && content.len() < at + len {
+        content.resize(at + len, 0);
     }
 }
 

@@ -37,20 +37,6 @@ impl SimDir {
     ) -> Result<T, FsError> {
         self.fs.with(act).map_err(|errno| FsError::new(op, &self.path, errno))
     }
-
-    fn refuse_unless_file(&self, op: Op, name: &OsStr, id: NodeId) -> Result<(), FsError> {
-        let kind = self.fs.with(|state| state.stat(id).map(|stat| stat.kind));
-        match kind {
-            Some(FileKind::File) => Ok(()),
-            // The real one opens with `O_NOFOLLOW`, and for writing it cannot open a directory.
-            Some(FileKind::Symlink) => Err(FsError::new(op, &self.path.join(name), Errno::LOOP)),
-            Some(kind) => {
-                let refusal = Refusal::NotAFile(kind);
-                Err(FsError::refused(op, &self.path.join(name), refusal))
-            }
-            None => Err(FsError::new(op, &self.path.join(name), Errno::NOENT)),
-        }
-    }
 }
 
 impl Dir for SimDir {
@@ -85,47 +71,46 @@ impl Dir for SimDir {
     }
 
     fn open(&self, name: &OsStr, access: Access) -> Result<Box<dyn File>, FsError> {
-        let (op, create, mode) = match access {
-            Access::Read | Access::Append => (Op::Open, false, 0),
-            Access::CreateNew { mode } | Access::OpenOrCreate { mode } => (Op::Create, true, mode),
+        let (op, create) = match access {
+            Access::Read | Access::Append => (Op::Open, None),
+            Access::CreateNew { mode } | Access::OpenOrCreate { mode } => (Op::Create, Some(mode)),
         };
-        let found = self.act(op, name, |state| match state.lookup(self.id, name) {
-            Ok(_) if matches!(access, Access::CreateNew { .. }) => Err(Errno::EXIST),
-            Ok(id) => Ok(Some(id)),
-            Err(Errno::NOENT) if create => Ok(None),
-            Err(errno) => Err(errno),
-        })?;
-        let id = match found {
-            Some(id) => {
-                self.refuse_unless_file(op, name, id)?;
-                id
+        let opened = self.act(op, name, |state| {
+            let id = match (state.lookup(self.id, name), create) {
+                (Ok(_), _) if matches!(access, Access::CreateNew { .. }) => {
+                    return Err(Errno::EXIST);
+                }
+                (Err(Errno::NOENT), Some(mode)) => {
+                    state.dir(self.id)?;
+                    let id = state.add(Body::File(FileBody::default()), mode);
+                    state.rename_entries(self.id, vec![(name.to_owned(), Some(id))])?;
+                    id
+                }
+                (found, _) => found?,
+            };
+            match state.kind(id)? {
+                FileKind::File => Ok(Ok((id, state.open_handle(id)))),
+                FileKind::Symlink => Err(Errno::LOOP),
+                kind => Ok(Err(Refusal::NotAFile(kind))),
             }
-            None => self.act(op, name, |state| {
-                state.dir(self.id)?;
-                let id = state.add(Body::File(FileBody::default()), mode);
-                state.rename_entries(self.id, vec![(name.to_owned(), Some(id))])?;
-                Ok(id)
-            })?,
-        };
-        Ok(Box::new(SimFile::open(&self.fs, id, self.path.join(name))))
+        })?;
+        let path = self.path.join(name);
+        let (id, handle) = opened.map_err(|refusal| FsError::refused(op, &path, refusal))?;
+        let writable = access != Access::Read;
+        Ok(Box::new(SimFile { fs: self.fs.clone(), id, handle, writable, path }))
     }
 
     fn open_dir(&self, name: &OsStr) -> Result<Box<dyn Dir>, FsError> {
         let id = self.act(Op::OpenDir, name, |state| {
             let id = state.lookup(self.id, name)?;
-            match state.stat(id).map(|stat| stat.kind) {
-                Some(FileKind::Dir) => Ok(id),
-                _ => Err(Errno::NOTDIR),
-            }
+            if state.kind(id)? == FileKind::Dir { Ok(id) } else { Err(Errno::NOTDIR) }
         })?;
         Ok(Box::new(Self { fs: self.fs.clone(), id, path: self.path.join(name) }))
     }
 
     fn create_dir(&self, name: &OsStr) -> Result<(), FsError> {
         self.act(Op::CreateDir, name, |state| {
-            if state.dir(self.id)?.live.contains_key(name) {
-                return Err(Errno::EXIST);
-            }
+            state.require_free(self.id, name)?;
             let id = state.add(Body::Dir(DirBody::default()), 0o700);
             state.rename_entries(self.id, vec![(name.to_owned(), Some(id))])
         })
@@ -139,12 +124,17 @@ impl Dir for SimDir {
                 Ok(_) if overwrite == Overwrite::Refuse => return Err(Errno::EXIST),
                 // Two names of one file: POSIX does nothing, successfully.
                 Ok(other) if other == id => return Ok(()),
-                Ok(other)
-                    if matches!(state.stat(other), Some(Stat { kind: FileKind::Dir, .. })) =>
-                {
-                    return Err(Errno::ISDIR);
-                }
-                Ok(_) | Err(_) => (),
+                Ok(other) => match (state.kind(id)?, state.kind(other)?) {
+                    (FileKind::Dir, FileKind::Dir) if !state.dir(other)?.live.is_empty() => {
+                        return Err(Errno::NOTEMPTY);
+                    }
+                    (FileKind::Dir, FileKind::Dir) => (),
+                    (FileKind::Dir, _) => return Err(Errno::NOTDIR),
+                    (_, FileKind::Dir) => return Err(Errno::ISDIR),
+                    _ => (),
+                },
+                Err(Errno::NOENT) => (),
+                Err(errno) => return Err(errno),
             }
             let change = vec![(from.to_owned(), None), (to.to_owned(), Some(id))];
             state.rename_entries(self.id, change)
@@ -155,8 +145,9 @@ impl Dir for SimDir {
         name::check(Op::Link, &self.path, from)?;
         self.act(Op::Link, to, |state| {
             let id = state.lookup(self.id, from)?;
-            if state.lookup(self.id, to).is_ok() {
-                return Err(Errno::EXIST);
+            state.require_free(self.id, to)?;
+            if state.kind(id)? == FileKind::Dir {
+                return Err(Errno::PERM);
             }
             state.rename_entries(self.id, vec![(to.to_owned(), Some(id))])
         })
@@ -165,7 +156,7 @@ impl Dir for SimDir {
     fn remove(&self, name: &OsStr) -> Result<(), FsError> {
         self.act(Op::Remove, name, |state| {
             let id = state.lookup(self.id, name)?;
-            if matches!(state.stat(id), Some(Stat { kind: FileKind::Dir, .. })) {
+            if state.kind(id)? == FileKind::Dir {
                 return Err(Errno::ISDIR);
             }
             state.rename_entries(self.id, vec![(name.to_owned(), None)])

@@ -21,6 +21,7 @@ struct Script {
     fail: BTreeMap<usize, Errno>,
     die_at: Option<usize>,
     short_writes: Option<usize>,
+    short_reads: Option<usize>,
     trace: Vec<(Op, PathBuf)>,
 }
 
@@ -48,6 +49,12 @@ impl Faults {
         self
     }
 
+    /// No read gives more than `bytes` bytes.
+    pub fn short_reads(self, bytes: usize) -> Self {
+        self.with(|script| script.short_reads = Some(bytes));
+        self
+    }
+
     /// How many operations were attempted.
     pub fn count(&self) -> usize {
         self.with(|script| script.trace.len())
@@ -69,16 +76,17 @@ impl Observer for Faults {
             let nth = script.trace.len();
             script.trace.push((call.op, call.path.to_owned()));
             if script.die_at.is_some_and(|die_at| die_at <= nth) {
-                // The caller is not to notice; whatever it does from here on has no effect.
-                return Decision::Fail(Errno::IO);
+                return Decision::Killed;
             }
             if let Some(&errno) = script.fail.get(&nth) {
                 return Decision::Fail(errno);
             }
-            match (script.short_writes, call.op) {
-                (Some(most), Op::Write) => Decision::Short(most),
-                _ => Decision::Proceed,
-            }
+            let short = match call.op {
+                Op::Write => script.short_writes,
+                Op::Read => script.short_reads,
+                _ => None,
+            };
+            short.map_or(Decision::Proceed, Decision::Short)
         })
     }
 }

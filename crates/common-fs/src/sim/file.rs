@@ -2,27 +2,19 @@ use std::path::{Path, PathBuf};
 
 use super::{
     SimFs,
-    state::{DataChange, NodeId, State},
+    state::{DataChange, Fate, NodeId, State},
 };
 use crate::{File, FsError, Op, Stat, observe::Errno};
 
 pub(super) struct SimFile {
-    fs: SimFs,
-    id: NodeId,
-    handle: u64,
-    path: PathBuf,
+    pub(super) fs: SimFs,
+    pub(super) id: NodeId,
+    pub(super) handle: u64,
+    pub(super) writable: bool,
+    pub(super) path: PathBuf,
 }
 
 impl SimFile {
-    pub(super) fn open(fs: &SimFs, id: NodeId, path: PathBuf) -> Self {
-        let handle = fs.with(|state| {
-            *state.open.entry(id).or_default() += 1;
-            state.next_handle += 1;
-            state.next_handle
-        });
-        Self { fs: fs.clone(), id, handle, path }
-    }
-
     fn act<T>(
         &self,
         op: Op,
@@ -56,6 +48,9 @@ impl File for SimFile {
 
     fn write(&self, bytes: &[u8]) -> Result<usize, FsError> {
         self.act(Op::Write, |state| {
+            if !self.writable {
+                return Err(Errno::BADF);
+            }
             let at = state.file(self.id)?.live.len();
             state.change_data(self.id, DataChange::Write { at, bytes: bytes.to_vec() })?;
             Ok(bytes.len())
@@ -64,7 +59,12 @@ impl File for SimFile {
 
     fn set_len(&self, len_bytes: u64) -> Result<(), FsError> {
         let len = usize::try_from(len_bytes).unwrap_or(usize::MAX);
-        self.act(Op::SetLen, |state| state.change_data(self.id, DataChange::SetLen(len)))
+        self.act(Op::SetLen, |state| {
+            if !self.writable {
+                return Err(Errno::INVAL);
+            }
+            state.change_data(self.id, DataChange::SetLen(len))
+        })
     }
 
     fn set_mode(&self, mode: u32) -> Result<(), FsError> {
@@ -85,6 +85,14 @@ impl File for SimFile {
         self.act(Op::Sync, |state| state.sync_file(self.id))
     }
 
+    fn flush_failed(&self) {
+        self.fs.with(|state| {
+            if let Ok(file) = state.file(self.id) {
+                file.dirty_becomes(Fate::Failed);
+            }
+        });
+    }
+
     fn try_lock(&self) -> Result<bool, FsError> {
         self.act(Op::Lock, |state| {
             Ok(*state.locks.entry(self.id).or_insert(self.handle) == self.handle)
@@ -94,17 +102,6 @@ impl File for SimFile {
 
 impl Drop for SimFile {
     fn drop(&mut self) {
-        self.fs.with(|state| {
-            if state.locks.get(&self.id) == Some(&self.handle) {
-                state.locks.remove(&self.id);
-            }
-            match state.open.get_mut(&self.id) {
-                Some(count) if 1 < *count => *count -= 1,
-                _ => {
-                    state.open.remove(&self.id);
-                    state.free_if_unused(self.id);
-                }
-            }
-        });
+        self.fs.with(|state| state.close_handle(self.id, self.handle));
     }
 }

@@ -183,10 +183,12 @@ impl SimFs {
     }
 
     /// Every state that a power cut could leave, as POSIX promises no more: each change that
-    /// was not flushed may be stored or not, in any combination, and a write may be stored in
-    /// part or as zeros.
+    /// was not flushed may be stored or not, in any combination. Of a write any part may be
+    /// stored and any other be lost, its beginning included; what lies between reads as zeros.
+    /// After a flush that failed, that holds for what it was to store, for ever.
     ///
-    /// All of them if they are few (some thousands), else a sample that contains the extremes.
+    /// All of them if they are few (some thousands), else a sample, always the same, that
+    /// contains the extremes: nothing is stored, everything, each change alone, and all but each.
     pub fn power_loss_states(&self) -> Vec<Self> {
         self.with(|state| crash::states(state)).into_iter().map(Self::from_state).collect()
     }

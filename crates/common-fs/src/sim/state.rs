@@ -18,6 +18,7 @@ const OPERATION: Duration = Duration::from_micros(1);
 const DEVICE: u64 = 1;
 const FIRST_INO: u64 = 3;
 const LINKS_MAX: u32 = 40;
+const NAME_BYTES_MAX: usize = 255;
 
 #[derive(Clone)]
 pub(super) struct State {
@@ -31,7 +32,7 @@ pub(super) struct State {
     pub(super) granularity: Duration,
     /// Which handle has locked a file.
     pub(super) locks: BTreeMap<NodeId, u64>,
-    pub(super) next_handle: u64,
+    next_handle: u64,
     /// Handles that keep a node alive after its last name is gone.
     pub(super) open: BTreeMap<NodeId, u32>,
     pub(super) owner: (u32, u32),
@@ -62,7 +63,18 @@ pub(super) enum Body {
 pub(super) struct FileBody {
     pub(super) live: Vec<u8>,
     pub(super) durable: Vec<u8>,
-    pub(super) pending: Vec<DataChange>,
+    pub(super) pending: Vec<(DataChange, Fate)>,
+}
+
+/// What is known of a change that is in memory.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// It was not flushed yet.
+    Dirty,
+    /// A flush failed: Linux takes it for stored from then on, and it may not be.
+    Failed,
+    /// It was flushed; it is only kept because changes before it are not certain.
+    Stored,
 }
 
 #[derive(Clone)]
@@ -185,7 +197,23 @@ impl State {
     }
 
     pub(super) fn lookup(&mut self, dir: NodeId, name: &OsStr) -> Result<NodeId, Errno> {
+        if NAME_BYTES_MAX < name.len() {
+            return Err(Errno::NAMETOOLONG);
+        }
         self.dir(dir)?.live.get(name).copied().ok_or(Errno::NOENT)
+    }
+
+    /// Fails if the name is taken, or can never be one.
+    pub(super) fn require_free(&mut self, dir: NodeId, name: &OsStr) -> Result<(), Errno> {
+        match self.lookup(dir, name) {
+            Ok(_) => Err(Errno::EXIST),
+            Err(Errno::NOENT) => self.dir(dir).map(|_| ()),
+            Err(errno) => Err(errno),
+        }
+    }
+
+    pub(super) fn kind(&self, id: NodeId) -> Result<FileKind, Errno> {
+        self.stat(id).map(|stat| stat.kind).ok_or(Errno::NOENT)
     }
 
     /// Changes names, in memory; storage follows at the next flush of the directory.
@@ -215,7 +243,27 @@ impl State {
         Ok(())
     }
 
-    pub(super) fn free_if_unused(&mut self, id: NodeId) {
+    /// A handle that keeps the node alive until it is closed.
+    pub(super) fn open_handle(&mut self, id: NodeId) -> u64 {
+        *self.open.entry(id).or_default() += 1;
+        self.next_handle += 1;
+        self.next_handle
+    }
+
+    pub(super) fn close_handle(&mut self, id: NodeId, handle: u64) {
+        if self.locks.get(&id) == Some(&handle) {
+            self.locks.remove(&id);
+        }
+        match self.open.get_mut(&id) {
+            Some(count) if 1 < *count => *count -= 1,
+            _ => {
+                self.open.remove(&id);
+                self.free_if_unused(id);
+            }
+        }
+    }
+
+    fn free_if_unused(&mut self, id: NodeId) {
         if let Some(node) = self.nodes.get(&id)
             && node.links == 0
             && !self.open.contains_key(&id)
@@ -227,7 +275,7 @@ impl State {
     pub(super) fn change_data(&mut self, id: NodeId, change: DataChange) -> Result<(), Errno> {
         let file = self.file(id)?;
         change.apply(&mut file.live);
-        file.pending.push(change);
+        file.pending.push((change, Fate::Dirty));
         let now = self.stamp();
         if let Some(node) = self.nodes.get_mut(&id) {
             node.modified = now;
@@ -247,8 +295,11 @@ impl State {
 
     pub(super) fn sync_file(&mut self, id: NodeId) -> Result<(), Errno> {
         let file = self.file(id)?;
-        file.durable.clone_from(&file.live);
-        file.pending.clear();
+        file.dirty_becomes(Fate::Stored);
+        if !file.pending.iter().any(|(_, fate)| *fate == Fate::Failed) {
+            file.durable.clone_from(&file.live);
+            file.pending.clear();
+        }
         Ok(())
     }
 
@@ -309,6 +360,16 @@ fn steps(path: &Path) -> Vec<OsString> {
         .collect();
     steps.reverse();
     steps
+}
+
+impl FileBody {
+    pub(super) fn dirty_becomes(&mut self, becomes: Fate) {
+        for (_, fate) in &mut self.pending {
+            if *fate == Fate::Dirty {
+                *fate = becomes;
+            }
+        }
+    }
 }
 
 impl DataChange {

@@ -5,10 +5,15 @@ use std::{
     io,
     os::unix::ffi::{OsStrExt as _, OsStringExt as _},
     path::Path,
+    sync::{Arc, Mutex},
 };
 
 use common_fs::{
-    Access, DirEntry, File, FileKind, FsError, Overwrite, Refusal, create_dir_all, write_all,
+    Access, DirEntry, File, FileKind, Fs as _, FsError, Op, Overwrite, Refusal, create_dir_all,
+    observe::{Call, Decision, Errno, ObservedFs, Observer},
+    open_parent, read_whole,
+    sim::{Faults, Sim, SimFs},
+    write_all,
 };
 
 use crate::world::on_both;
@@ -100,8 +105,64 @@ fn only_regular_files_open_and_nothing_blocks() {
             let error = failure(dir.open("fifo".as_ref(), access));
             assert_eq!(error.refusal(), Some(&Refusal::NotAFile(FileKind::Fifo)), "{error}");
         }
-        let error = failure(dir.open("dir".as_ref(), Access::Read));
-        assert_eq!(error.refusal(), Some(&Refusal::NotAFile(FileKind::Dir)));
+        for access in [Access::Read, Access::Append, Access::OpenOrCreate { mode: 0o600 }] {
+            let error = failure(dir.open("dir".as_ref(), access));
+            assert_eq!(error.refusal(), Some(&Refusal::NotAFile(FileKind::Dir)), "{access:?}");
+        }
+    });
+}
+
+#[test]
+fn what_was_opened_for_reading_is_not_written() {
+    on_both(|world| {
+        world.put("file", b"content");
+        let file = world.dir().open("file".as_ref(), Access::Read).unwrap();
+        let errno = |error: FsError| error.source.raw_os_error();
+        let written = failure(file.write(b"more"));
+        assert_eq!(errno(written), Some(Errno::BADF.raw_os_error()));
+        let cut = failure(file.set_len(0));
+        assert_eq!(errno(cut), Some(Errno::INVAL.raw_os_error()));
+        file.sync().unwrap();
+        file.set_mode(0o640).unwrap();
+        assert_eq!(world.content("file").as_deref(), Some(&b"content"[..]));
+        assert_eq!(world.mode("file"), 0o640);
+    });
+}
+
+#[test]
+fn names_have_up_to_255_bytes() {
+    on_both(|world| {
+        world.put("file", b"x");
+        let dir = world.dir();
+        let longest = OsString::from_vec(vec![b'n'; 255]);
+        let file = OsStr::new("file");
+        drop(dir.open(&longest, Access::CreateNew { mode: 0o600 }).unwrap());
+        dir.rename(&longest, "short".as_ref(), Overwrite::Refuse).unwrap();
+        dir.link(file, &longest).unwrap();
+        dir.remove(&longest).unwrap();
+        dir.create_dir(&longest).unwrap();
+
+        let long = OsStr::from_bytes(&[b'n'; 256]);
+        let errors = [
+            failure(dir.stat(long)),
+            failure(dir.open(long, Access::Read)),
+            failure(dir.open(long, Access::CreateNew { mode: 0o600 })),
+            failure(dir.open(long, Access::OpenOrCreate { mode: 0o600 })),
+            failure(dir.open_dir(long)),
+            failure(dir.create_dir(long)),
+            failure(dir.rename(long, file, Overwrite::Allow)),
+            failure(dir.rename(file, long, Overwrite::Allow)),
+            failure(dir.rename(file, long, Overwrite::Refuse)),
+            failure(dir.link(long, file)),
+            failure(dir.link(file, long)),
+            failure(dir.remove(long)),
+            failure(dir.read_link(long)),
+            failure(world.fs().open_dir(&world.root().join(long))),
+        ];
+        for error in errors {
+            assert_eq!(error.kind(), io::ErrorKind::InvalidFilename, "{error}");
+        }
+        assert_eq!(world.content("file").as_deref(), Some(&b"x"[..]));
     });
 }
 
@@ -212,10 +273,54 @@ fn renames_overwrite_only_where_allowed() {
 }
 
 #[test]
+fn files_and_directories_do_not_replace_each_other() {
+    on_both(|world| {
+        world.put("file", b"x");
+        for name in ["dir", "empty", "full"] {
+            world.make_dir(name);
+        }
+        world.put("full/file", b"y");
+        let dir = world.dir();
+        let rename =
+            |from: &str, to: &str| dir.rename(from.as_ref(), to.as_ref(), Overwrite::Allow);
+        assert_eq!(failure(rename("dir", "file")).kind(), io::ErrorKind::NotADirectory);
+        assert_eq!(failure(rename("file", "dir")).kind(), io::ErrorKind::IsADirectory);
+        assert_eq!(failure(rename("dir", "full")).kind(), io::ErrorKind::DirectoryNotEmpty);
+        let error = failure(dir.rename("dir".as_ref(), "empty".as_ref(), Overwrite::Refuse));
+        assert!(error.is_already_exists(), "{error}");
+        rename("full", "empty").unwrap();
+        assert_eq!(world.content("empty/file").as_deref(), Some(&b"y"[..]));
+        assert_eq!(world.content("file").as_deref(), Some(&b"x"[..]));
+    });
+}
+
+#[test]
+fn reading_goes_on_after_short_reads_and_interruptions() {
+    on_both(|world| {
+        let content: Vec<u8> = (0..100_u8).collect();
+        world.put("file", &content);
+        for step in [1, 7, 99, 100] {
+            // Two operations open the directory and the file.
+            for interrupted in 2..5 {
+                let faults = Faults::none().short_reads(step).fail(interrupted, Errno::INTR);
+                let dir = world.observed(Arc::new(faults)).open_dir(world.root()).unwrap();
+                let file = dir.open("file".as_ref(), Access::Read).unwrap();
+                let whole = read_whole(file.as_ref(), 100).unwrap();
+                assert_eq!(whole.as_deref(), Some(&content[..]), "{step}");
+                assert_eq!(read_whole(file.as_ref(), 99).unwrap(), None);
+            }
+        }
+    });
+}
+
+#[test]
 fn a_link_is_a_second_name() {
     on_both(|world| {
         world.put("a", b"content");
+        world.make_dir("dir");
         let dir = world.dir();
+        let error = failure(dir.link("dir".as_ref(), "other".as_ref()));
+        assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
         dir.link("a".as_ref(), "b".as_ref()).unwrap();
         assert!(failure(dir.link("a".as_ref(), "b".as_ref())).is_already_exists());
         let (a, b) = (dir.stat("a".as_ref()).unwrap(), dir.stat("b".as_ref()).unwrap());
@@ -234,9 +339,17 @@ fn directories_are_opened_one_step_at_a_time() {
         let dir = world.dir();
         let sub = dir.open_dir("sub".as_ref()).unwrap();
         assert_eq!(sub.path(), world.path("sub"));
-        assert!(dir.open_dir("link".as_ref()).is_err(), "a link was followed");
-        assert!(failure(dir.open_dir("file".as_ref())).is_not_found());
         assert!(failure(dir.open_dir("none".as_ref())).is_not_found());
+        // Something is there, if not a directory; a link is not followed.
+        for name in ["file", "link"] {
+            let error = failure(dir.open_dir(name.as_ref()));
+            assert_eq!(error.kind(), io::ErrorKind::NotADirectory, "{name}");
+            assert!(!error.is_not_found());
+        }
+        for path in ["file", "file/x"] {
+            let error = failure(world.fs().open_dir(&world.path(path)));
+            assert_eq!(error.kind(), io::ErrorKind::NotADirectory, "{path}");
+        }
         assert!(failure(dir.create_dir("sub".as_ref())).is_already_exists());
         assert_eq!(dir.read_link("link".as_ref()).unwrap(), Path::new("sub"));
         assert_eq!(failure(dir.remove("sub".as_ref())).kind(), io::ErrorKind::IsADirectory);
@@ -274,6 +387,32 @@ fn missing_directories_are_created_private() {
         world.symlink("dangling", Path::new("nowhere"));
         assert!(create_dir_all(world.fs(), &world.path("dangling")).is_err());
     });
+}
+
+/// Somebody who creates each directory just before we do, and does not flush.
+struct Faster(SimFs, Mutex<Vec<Op>>);
+
+impl Observer for Faster {
+    fn before(&self, call: Call<'_>) -> Decision {
+        self.1.lock().unwrap().push(call.op);
+        if call.op == Op::CreateDir {
+            let (dir, name) = open_parent(&self.0, call.path).unwrap();
+            dir.create_dir(&name).unwrap();
+        }
+        Decision::Proceed
+    }
+}
+
+#[test]
+fn a_directory_that_somebody_else_just_created_is_on_storage_as_well() {
+    let sim = Sim::new();
+    let faster = Arc::new(Faster(sim.fs.clone(), Mutex::default()));
+    let fs = ObservedFs::new(sim.fs.clone(), faster.clone());
+    create_dir_all(&fs, "/a/b".as_ref()).unwrap();
+    assert!(faster.1.lock().unwrap().contains(&Op::CreateDir));
+    for after in sim.fs.power_loss_states() {
+        assert!(after.stat("/a/b").is_some());
+    }
 }
 
 #[test]

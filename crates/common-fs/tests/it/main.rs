@@ -13,6 +13,7 @@ mod lines;
 mod lock;
 mod lock_processes;
 mod orphans;
+mod power_loss;
 mod replace;
 mod replace_crash;
 mod replace_real;

@@ -130,6 +130,11 @@ fn f4_a_failed_flush_is_not_tried_again() {
     assert_eq!(sim.fs.names("/state"), ["file"]);
     let flushes = faults.trace().iter().filter(|(op, _)| *op == Op::Sync).count();
     assert_eq!(flushes, 1);
+    assert!(sim.fs.power_loss_states().iter().all(|after| content(after) == OLD));
+
+    // The next replacement relies on nothing that this one left in memory.
+    run(&sim, Faults::none()).0.unwrap();
+    assert!(sim.fs.power_loss_states().iter().all(|after| content(after) == NEW));
 }
 
 #[test]

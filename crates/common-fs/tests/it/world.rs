@@ -1,8 +1,15 @@
 //! The same small world on a real and on a simulated file system.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
-use common_fs::{Dir, Fs, Host, RealFs, sim::Sim};
+use common_fs::{
+    Dir, Fs, Host, RealFs,
+    observe::{ObservedFs, Observer},
+    sim::Sim,
+};
 
 /// What tests do to files behind the back of the code under test.
 pub(crate) trait World {
@@ -16,6 +23,8 @@ pub(crate) trait World {
     fn content(&self, name: &str) -> Option<Vec<u8>>;
     fn mode(&self, name: &str) -> u32;
     fn set_mode(&self, name: &str, mode: u32);
+    /// The file system, with `observer` before it.
+    fn observed(&self, observer: Arc<dyn Observer>) -> ObservedFs;
 
     fn fs(&self) -> &dyn Fs {
         self.host().fs
@@ -90,6 +99,9 @@ impl World for Real {
         let permissions = std::fs::Permissions::from_mode(mode);
         fs_err::set_permissions(self.path(name), permissions).unwrap();
     }
+    fn observed(&self, observer: Arc<dyn Observer>) -> ObservedFs {
+        ObservedFs::new(RealFs, observer)
+    }
 }
 
 pub(crate) struct Simulated {
@@ -136,6 +148,9 @@ impl World for Simulated {
     }
     fn set_mode(&self, name: &str, mode: u32) {
         self.sim.fs.set_mode(self.path(name), mode);
+    }
+    fn observed(&self, observer: Arc<dyn Observer>) -> ObservedFs {
+        ObservedFs::new(self.sim.fs.clone(), observer)
     }
 }
 

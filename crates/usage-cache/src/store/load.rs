@@ -1,4 +1,4 @@
-use std::{path::Path, sync::Arc};
+use std::{io, path::Path, sync::Arc};
 
 use common_fs::{
     Access, FsError, Host, Stat,
@@ -39,6 +39,8 @@ pub(crate) fn load(host: Host<'_>, path: &Path) -> Loaded {
     match try_load(host, path) {
         Ok(loaded) => loaded,
         Err(error) if error.is_not_found() => Loaded::default(),
+        // No cache can be below a file; why none can be saved is told when one is.
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => Loaded::default(),
         Err(error) => Loaded::nothing(OnDisk::Untouchable, CacheProblem::Unreadable(error)),
     }
 }
