@@ -3,7 +3,7 @@
 //! A line ends at byte 0x0A and nowhere else. What follows the last one is not a line yet:
 //! [`LineReader::tail_start`] says where it begins, which is where the next reading resumes.
 
-use crate::{File, FsError};
+use crate::{File, FsError, fs::read_some};
 
 /// How much is read at once.
 const CHUNK_BYTES: usize = 256 * 1024;
@@ -37,7 +37,7 @@ pub struct LineReader<'f> {
     file: &'f dyn File,
     limits: Limits,
     buffer: Vec<u8>,
-    /// The part of the buffer that holds file content; `filled.start` is always 0.
+    /// How much of the buffer, from its front, holds file content.
     filled: usize,
     /// Where in the buffer the current line begins.
     line: usize,
@@ -45,7 +45,7 @@ pub struct LineReader<'f> {
     searched: usize,
     /// File offset of the first byte of the buffer.
     base: u64,
-    /// Where reading stops, even if the file has grown meanwhile.
+    /// Where reading stops, even if the file has grown meanwhile; earlier if it has shrunk.
     end: u64,
     /// Bytes of a too long line that were dropped from the buffer,
     dropped: u64,
@@ -131,7 +131,8 @@ impl<'f> LineReader<'f> {
     }
 
     /// Up to which offset the file was read. If this is before the end after the last line, the
-    /// file has shrunk.
+    /// file has shrunk; before the start, it had already shrunk when this reader was made. What
+    /// the file holds there later is not read.
     pub fn read_to(&self) -> u64 {
         self.base + self.filled as u64
     }
@@ -172,11 +173,15 @@ impl<'f> LineReader<'f> {
         let to = self.filled + room.min(left);
         let read = match self.buffer.get_mut(self.filled..to) {
             Some(free) if !free.is_empty() => {
-                self.file.read_at(free, self.base + self.filled as u64)?
+                read_some(self.file, free, self.base + self.filled as u64)?
             }
             _ => 0,
         };
         self.filled += read;
+        if read == 0 {
+            // If the file has shrunk and grows again, the rest does not belong to this.
+            self.end = self.read_to();
+        }
         Ok(0 < read)
     }
 

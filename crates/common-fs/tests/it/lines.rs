@@ -1,7 +1,13 @@
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
 use common_fs::{
-    Access, Fs as _,
+    Access, Fs, Op,
     lines::{Buffer, Limits, Line, LineReader},
-    sim::Sim,
+    observe::{Call, Decision, Errno, ObservedFs, Observer},
+    sim::{Faults, Sim, SimFs},
 };
 use proptest::prelude::*;
 
@@ -23,9 +29,17 @@ struct Reading {
 }
 
 fn read(content: &[u8], start: u64, end: u64, limits: Limits) -> Reading {
+    read_on(&holding(content), start, end, limits)
+}
+
+fn holding(content: &[u8]) -> SimFs {
     let sim = Sim::new();
     sim.fs.put("/file", content);
-    let dir = sim.fs.open_dir("/".as_ref()).unwrap();
+    sim.fs
+}
+
+fn read_on(fs: &dyn Fs, start: u64, end: u64, limits: Limits) -> Reading {
+    let dir = fs.open_dir("/".as_ref()).unwrap();
     let file = dir.open("file".as_ref(), Access::Read).unwrap();
     let mut buffer = Buffer::default();
     let mut reader = LineReader::new(file.as_ref(), start, end, limits, &mut buffer).unwrap();
@@ -90,6 +104,69 @@ fn a_file_that_shrank_shows() {
     assert_eq!(reading.lines, []);
 }
 
+/// A file that is cut just before the n-th read, and has grown again before the next one.
+struct CutAndGrown {
+    fs: SimFs,
+    nth: usize,
+    cut: usize,
+    reads: AtomicUsize,
+}
+
+impl Observer for CutAndGrown {
+    fn before(&self, call: Call<'_>) -> Decision {
+        if call.op == Op::Read {
+            let read = self.reads.fetch_add(1, Ordering::Relaxed);
+            if read == self.nth {
+                self.fs.truncate("/file", self.cut);
+            } else if read == self.nth + 2 {
+                self.fs.append("/file", &b"other\n".repeat(20));
+            }
+            return Decision::Short(8);
+        }
+        Decision::Proceed
+    }
+}
+
+#[test]
+fn what_a_file_grows_after_it_shrank_is_not_read() {
+    let content = b"a line\n".repeat(12);
+    // While lines are read, and while what stands before them is looked back to.
+    for (start, nth, cut) in [(0, 3, 28), (35, 0, 20), (35, 1, 20), (35, 1, 29)] {
+        let fs = holding(&content);
+        let observer = CutAndGrown { fs: fs.clone(), nth, cut, reads: AtomicUsize::new(0) };
+        let fs = ObservedFs::new(fs, Arc::new(observer));
+        let dir = fs.open_dir("/".as_ref()).unwrap();
+        let file = dir.open("file".as_ref(), Access::Read).unwrap();
+        let (end, mut buffer) = (content.len() as u64, Buffer::default());
+        let mut reader = LineReader::new(file.as_ref(), start, end, LIMITS, &mut buffer).unwrap();
+        let mut ends = 0;
+        while ends < 3 {
+            match reader.next_line().unwrap() {
+                Some(line) => assert_eq!(line, Line::Whole(b"a line")),
+                None => ends += 1,
+            }
+        }
+        assert!(reader.read_to() < end, "{start} {cut}: it shows");
+        assert!(reader.read_to() <= start.max(cut as u64), "{start} {cut}: {}", reader.read_to());
+    }
+}
+
+#[test]
+fn lines_that_end_where_a_chunk_does_are_whole() {
+    const CHUNK: usize = 256 * 1024;
+    let limits = Limits { line_bytes_max: 2 * CHUNK, lookback_bytes: 16 };
+    for around in [CHUNK - 2, CHUNK - 1, CHUNK, CHUNK + 1] {
+        for next in [0, 1, CHUNK - 1, CHUNK, CHUNK + 16] {
+            let lines = [vec![b'1'; around], vec![b'2'; next], vec![b'3'; 5], Vec::new()];
+            let content = lines.join(&b'\n');
+            let reading = read(&content, 0, content.len() as u64, limits);
+            let expected: Vec<Seen> = lines[..3].iter().cloned().map(Seen::Whole).collect();
+            assert_eq!(reading.lines, expected, "{around} {next}");
+            assert_eq!(reading.before_tail, content[content.len() - 16..]);
+        }
+    }
+}
+
 #[test]
 fn a_line_longer_than_the_buffer_costs_no_more_memory_than_allowed() {
     let limits = Limits { line_bytes_max: 300_000, lookback_bytes: 16 };
@@ -147,6 +224,21 @@ proptest! {
         let tail = usize::try_from(tail_start).unwrap();
         let before = &content[tail.saturating_sub(lookback_bytes)..tail];
         prop_assert_eq!(&reading.before_tail[..], before);
+    }
+
+    #[test]
+    fn short_and_interrupted_reads_change_nothing(
+        content in text(),
+        step in 1_usize..50,
+        interrupted in 2_usize..10,
+        from in any::<prop::sample::Index>(),
+    ) {
+        let (_, start) = model(&content[..from.index(content.len() + 1)], 0, LIMITS);
+        let end = content.len() as u64;
+        let faults = Faults::none().short_reads(step).fail(interrupted, Errno::INTR);
+        let fs = ObservedFs::new(holding(&content), Arc::new(faults));
+        let reading = read_on(&fs, start, end, LIMITS);
+        prop_assert_eq!(reading, read(&content, start, end, LIMITS));
     }
 
     #[test]
