@@ -5,14 +5,15 @@ use std::{
     io,
     os::unix::ffi::{OsStrExt as _, OsStringExt as _},
     path::Path,
-    sync::{Arc, Mutex},
+    sync::Arc,
 };
 
 use common_fs::{
-    Access, DirEntry, File, FileKind, Fs as _, FsError, Op, Overwrite, Refusal, create_dir_all,
-    observe::{Call, Decision, Errno, ObservedFs, Observer},
-    open_parent, read_whole,
-    sim::{Faults, Sim, SimFs},
+    Access, DirEntry, File, FileKind, Fs as _, FsError, Overwrite, Refusal,
+    lines::{Buffer, Limits, Line, LineReader},
+    observe::Errno,
+    read_whole,
+    sim::Faults,
     write_all,
 };
 
@@ -308,6 +309,15 @@ fn reading_goes_on_after_short_reads_and_interruptions() {
                 let whole = read_whole(file.as_ref(), 100).unwrap();
                 assert_eq!(whole.as_deref(), Some(&content[..]), "{step}");
                 assert_eq!(read_whole(file.as_ref(), 99).unwrap(), None);
+
+                let faults = Faults::none().short_reads(step).fail(interrupted, Errno::INTR);
+                let dir = world.observed(Arc::new(faults)).open_dir(world.root()).unwrap();
+                let file = dir.open("file".as_ref(), Access::Read).unwrap();
+                let limits = Limits { line_bytes_max: 100, lookback_bytes: 3 };
+                let mut lines =
+                    LineReader::new(file.as_ref(), 5, 100, limits, &mut Buffer::default()).unwrap();
+                let line = lines.next_line().unwrap();
+                assert_eq!(line, Some(Line::Whole(&content[5..usize::from(b'\n')])));
             }
         }
     });
@@ -371,48 +381,6 @@ fn the_root_may_be_a_link_and_is_pinned() {
         let same = world.fs().open_dir(&world.path("real")).unwrap();
         assert_eq!(pinned.id().unwrap(), same.id().unwrap());
     });
-}
-
-#[test]
-fn missing_directories_are_created_private() {
-    on_both(|world| {
-        world.put("file", b"x");
-        let dir = create_dir_all(world.fs(), &world.path("a/b/c")).unwrap();
-        assert_eq!(dir.path(), world.path("a/b/c"));
-        for name in ["a", "a/b", "a/b/c"] {
-            assert_eq!(world.mode(name), 0o700, "{name}");
-        }
-        create_dir_all(world.fs(), &world.path("a/b/c")).unwrap();
-        assert!(create_dir_all(world.fs(), &world.path("file/x")).is_err());
-        world.symlink("dangling", Path::new("nowhere"));
-        assert!(create_dir_all(world.fs(), &world.path("dangling")).is_err());
-    });
-}
-
-/// Somebody who creates each directory just before we do, and does not flush.
-struct Faster(SimFs, Mutex<Vec<Op>>);
-
-impl Observer for Faster {
-    fn before(&self, call: Call<'_>) -> Decision {
-        self.1.lock().unwrap().push(call.op);
-        if call.op == Op::CreateDir {
-            let (dir, name) = open_parent(&self.0, call.path).unwrap();
-            dir.create_dir(&name).unwrap();
-        }
-        Decision::Proceed
-    }
-}
-
-#[test]
-fn a_directory_that_somebody_else_just_created_is_on_storage_as_well() {
-    let sim = Sim::new();
-    let faster = Arc::new(Faster(sim.fs.clone(), Mutex::default()));
-    let fs = ObservedFs::new(sim.fs.clone(), faster.clone());
-    create_dir_all(&fs, "/a/b".as_ref()).unwrap();
-    assert!(faster.1.lock().unwrap().contains(&Op::CreateDir));
-    for after in sim.fs.power_loss_states() {
-        assert!(after.stat("/a/b").is_some());
-    }
 }
 
 #[test]

@@ -1,9 +1,9 @@
-//! Who gets a lock file, and who is left alone (rows F21, F22, F23, F25, F26).
+//! Taking, holding, losing and giving back a lock (row F25).
 
 use std::{sync::Arc, time::Duration};
 
 use common_fs::{
-    Clock, FileKind, Fs as _, Host, Identity, Op, ProcessState, Processes as _, Timestamp,
+    Clock, Fs as _, Host, Op, ProcessState, Processes as _, Timestamp,
     lock::{Guard, HOLD_MAX, HeldBecause, Holder, Lock, LockError, TryGuard, YOUNG},
     observe::{Call, Decision, Errno, ObservedFs, Observer},
     replace::{FileMode, ReplaceError, Replacement},
@@ -11,12 +11,12 @@ use common_fs::{
 };
 use serde_json::{Value, json};
 
-const LOCK: &str = "/state/store.lock";
-const DEAD: u32 = 71;
-const LIVING: u32 = 72;
-const OF_ANOTHER_USER: u32 = 73;
+pub(crate) const LOCK: &str = "/state/store.lock";
+pub(crate) const DEAD: u32 = 71;
+pub(crate) const LIVING: u32 = 72;
+pub(crate) const OF_ANOTHER_USER: u32 = 73;
 
-fn machine() -> Sim {
+pub(crate) fn machine() -> Sim {
     let sim = Sim::new();
     sim.fs.make_dir("/state");
     sim.processes.set(LIVING, ProcessState::Running { start_ticks: Some(500) });
@@ -25,25 +25,32 @@ fn machine() -> Sim {
 }
 
 /// Takes the lock without waiting and gives it back at once.
-fn attempt(host: Host<'_>) -> Result<(), LockError> {
+pub(crate) fn attempt(host: Host<'_>) -> Result<(), LockError> {
     let failed = |source| LockError::Fs { path: LOCK.into(), source };
     let dir = host.fs.open_dir("/state".as_ref()).map_err(failed)?;
     Lock::acquire(host, dir.as_ref(), "store.lock".as_ref(), Duration::ZERO)?.release()
 }
 
-fn busy(host: Host<'_>) -> Holder {
+pub(crate) fn busy(host: Host<'_>) -> Holder {
     match attempt(host) {
         Err(LockError::Busy { holder, .. }) => holder,
         other => panic!("{other:?}"),
     }
 }
 
-fn put(sim: &Sim, payload: &Value) {
+pub(crate) fn put(sim: &Sim, payload: &Value) {
     sim.fs.put(LOCK, payload.to_string().as_bytes());
 }
 
+/// Adds where this process runs, as our own locks do.
+pub(crate) fn here(mut payload: Value) -> Value {
+    let place = json!({"host": "sim", "bootId": "boot-1", "pidNs": "pid:[1]"});
+    payload.as_object_mut().unwrap().extend(place.as_object().unwrap().clone());
+    payload
+}
+
 /// What is in the directory beside the guard file.
-fn names(sim: &Sim) -> Vec<String> {
+pub(crate) fn names(sim: &Sim) -> Vec<String> {
     let names = sim.fs.names("/state").into_iter().map(|name| name.into_string().unwrap());
     names.filter(|name| name != "store.lock.guard").collect()
 }
@@ -73,142 +80,6 @@ fn a_lock_is_readable_by_every_peer() {
     drop(lock);
     assert_eq!(names(&sim), [""; 0]);
     attempt(sim.host()).unwrap();
-}
-
-/// Adds where this process runs, as our own locks do.
-fn here(mut payload: Value) -> Value {
-    let place = json!({"host": "sim", "bootId": "boot-1", "pidNs": "pid:[1]"});
-    payload.as_object_mut().unwrap().extend(place.as_object().unwrap().clone());
-    payload
-}
-
-#[test]
-fn f21_f22_only_locks_of_the_dead_are_taken_over() {
-    let cases = [
-        (json!({"pid": DEAD}), None),
-        (json!({"pid": DEAD, "createdAt": "2026-09-01T00:00:00.000Z", "starttime": 5}), None),
-        (json!({"pid": DEAD, "createdAt": "2099-01-01T00:00:00.000Z"}), None),
-        (json!({"pid": DEAD, "startedAt": 1, "token": "x"}), None),
-        (json!({"pid": LIVING}), Some(LIVING)),
-        (json!({"pid": LIVING, "starttime": 500}), Some(LIVING)),
-        (json!({"pid": LIVING, "startTime": 500}), Some(LIVING)),
-        // The number was given to another process.
-        (json!({"pid": LIVING, "starttime": 499}), None),
-        (json!({"pid": LIVING, "startTime": 499}), None),
-        // A process that may not be signalled is alive.
-        (json!({"pid": OF_ANOTHER_USER, "starttime": 5}), Some(OF_ANOTHER_USER)),
-        // However long ago it was taken.
-        (json!({"pid": LIVING, "createdAt": "2001-01-01T00:00:00.000Z"}), Some(LIVING)),
-        // Fields of unexpected types say nothing.
-        (json!({"pid": LIVING, "starttime": "500", "token": 7, "bootId": []}), Some(LIVING)),
-        (json!({"pid": DEAD, "starttime": -1.5, "createdAt": {}}), None),
-    ];
-    for (peers, holder) in cases {
-        let ours = here(peers.clone());
-        let sim = machine();
-        put(&sim, &ours);
-        match holder {
-            None => attempt(sim.host()).unwrap(),
-            Some(pid) => assert_held(&sim, &ours, pid, HeldBecause::Alive),
-        }
-        assert!(!names(&sim).iter().any(|name| name.contains("tmp")), "{ours}");
-
-        // Peers that do not say where they run may do so in a container.
-        let sim = machine();
-        put(&sim, &peers);
-        let because = if holder.is_none() { HeldBecause::Young } else { HeldBecause::Alive };
-        let pid = u32::try_from(peers["pid"].as_u64().unwrap()).unwrap();
-        sim.clock.advance(Duration::from_secs(29));
-        assert_held(&sim, &peers, pid, because);
-        sim.clock.advance(Duration::from_secs(2));
-        match holder {
-            None => attempt(sim.host()).unwrap(),
-            Some(pid) => assert_held(&sim, &peers, pid, HeldBecause::Alive),
-        }
-    }
-}
-
-fn assert_held(sim: &Sim, payload: &Value, pid: u32, because: HeldBecause) {
-    let found = busy(sim.host());
-    assert_eq!((found.pid, found.because), (Some(pid), because), "{payload}");
-    assert_eq!(sim.fs.content(LOCK).unwrap(), payload.to_string().as_bytes(), "it was touched");
-}
-
-#[test]
-fn the_last_of_equal_keys_counts() {
-    let sim = machine();
-    sim.fs.put(LOCK, format!("{{\"pid\":{DEAD},\"pid\":{LIVING}}}").as_bytes());
-    let holder = busy(sim.host());
-    assert_eq!((holder.pid, holder.because), (Some(LIVING), HeldBecause::Alive));
-}
-
-#[test]
-fn f23_what_is_no_lock_is_one_while_it_is_young() {
-    let huge = vec![b' '; 10_000_000];
-    let contents: [&[u8]; 9] = [
-        b"",
-        b"{",
-        b"{\"pid\":",
-        b"null",
-        b"[]",
-        b"{\"pid\":0}",
-        b"{\"pid\":-1}",
-        b"{\"pid\":4294967295}",
-        &huge,
-    ];
-    for content in contents {
-        let sim = machine();
-        sim.fs.put(LOCK, content);
-        assert_eq!(busy(sim.host()).because, HeldBecause::Young);
-        sim.clock.advance(Duration::from_secs(29));
-        assert_eq!(busy(sim.host()).because, HeldBecause::Young);
-        assert_eq!(sim.fs.content(LOCK).unwrap(), content, "it was touched");
-        sim.clock.advance(Duration::from_secs(2));
-        attempt(sim.host()).unwrap();
-    }
-    let sim = machine();
-    sim.fs.special(LOCK, FileKind::Fifo);
-    assert_eq!(busy(sim.host()).because, HeldBecause::Young);
-    sim.clock.advance(Duration::from_secs(31));
-    attempt(sim.host()).unwrap();
-
-    let sim = machine();
-    sim.fs.symlink(LOCK, "/state/nowhere");
-    sim.clock.advance(Duration::from_secs(31));
-    attempt(sim.host()).unwrap();
-
-    let sim = machine();
-    sim.fs.make_dir(LOCK);
-    sim.clock.advance(Duration::from_secs(31));
-    assert_eq!(busy(sim.host()).because, HeldBecause::NotAFile);
-}
-
-#[test]
-fn f23_a_lock_file_is_read_up_to_64_kib() {
-    for (len, because) in [(65_536, HeldBecause::Alive), (65_537, HeldBecause::Young)] {
-        let mut content = here(json!({"pid": LIVING})).to_string().into_bytes();
-        content.resize(len, b' ');
-        let sim = machine();
-        sim.fs.put(LOCK, &content);
-        assert_eq!(busy(sim.host()).because, because, "{len}");
-    }
-}
-
-#[test]
-fn a_lock_file_that_may_not_be_read_is_somebodys() {
-    let counter = Arc::new(Faults::none());
-    let sim = machine();
-    put(&sim, &here(json!({"pid": DEAD})));
-    sim.clock.advance(YOUNG * 2);
-    let fs = ObservedFs::new(sim.fs.fork(), counter.clone());
-    attempt(Host { fs: &fs, ..sim.host() }).unwrap();
-    let is_open = |(op, path): &(Op, _)| *op == Op::Open && path == std::path::Path::new(LOCK);
-    let opened = counter.trace().iter().position(is_open).unwrap();
-
-    let faults = Faults::none().fail(opened, Errno::ACCESS);
-    let fs = ObservedFs::new(sim.fs.clone(), Arc::new(faults));
-    let holder = busy(Host { fs: &fs, ..sim.host() });
-    assert_eq!((holder.pid, holder.because), (None, HeldBecause::Unreadable));
 }
 
 #[test]
@@ -268,41 +139,6 @@ fn f25_nothing_is_committed_under_a_lock_that_is_lost() {
     assert_eq!(names(&sim), ["store"]);
     commit(&|| ()).unwrap();
     assert_eq!(sim.fs.content("/state/store").unwrap(), b"new");
-}
-
-#[test]
-fn f26_a_lock_from_elsewhere_is_not_judged() {
-    for (field, value) in [("host", "other"), ("bootId", "boot-2"), ("pidNs", "pid:[2]")] {
-        let sim = machine();
-        put(&sim, &json!({"pid": DEAD, field: value, "createdAt": "2026-08-31T00:00:00.000Z"}));
-        sim.clock.advance(Duration::from_hours(10_000));
-        let holder = busy(sim.host());
-        assert_eq!(holder.because, HeldBecause::Elsewhere);
-        assert!(holder.to_string().contains("remove the file"), "{holder}");
-    }
-}
-
-#[test]
-fn f26_what_a_lock_leaves_out_has_to_be_unknown_here_as_well() {
-    let known = machine();
-    let unknown = machine();
-    let identity = unknown.processes.identity();
-    unknown.processes.become_process(Identity { boot_id: None, pid_namespace: None, ..identity });
-    let whole = here(json!({"pid": DEAD}));
-    let bare = json!({"pid": DEAD, "host": "sim"});
-    for (sim, payload, is_here) in [
-        (&known, &whole, true),
-        (&known, &bare, false),
-        (&unknown, &bare, true),
-        (&unknown, &whole, false),
-    ] {
-        put(sim, payload);
-        if is_here {
-            attempt(sim.host()).unwrap();
-        } else {
-            assert_held(sim, payload, DEAD, HeldBecause::Elsewhere);
-        }
-    }
 }
 
 #[test]

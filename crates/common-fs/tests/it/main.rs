@@ -8,9 +8,11 @@
 mod append;
 mod beneath;
 mod contract;
+mod create_dirs;
 mod helper;
 mod lines;
 mod lock;
+mod lock_judging;
 mod lock_processes;
 mod orphans;
 mod power_loss;
