@@ -1,4 +1,4 @@
-//! Appending to a log so that a record is there as a whole or not at all.
+//! Appending to a log: a record is there as a whole, or not at all, or it is said to be in doubt.
 
 use crate::{File, FsError, write_all};
 

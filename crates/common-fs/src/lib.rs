@@ -5,7 +5,7 @@
 //! them the simulations in [`sim`], which fail, run out of space and lose power on request.
 //!
 //! On top of the narrow traits [`Fs`], [`Dir`] and [`File`] stand the algorithms that are easy
-//! to get wrong: [`replace`] (atomic and durable), [`append`] (all or nothing), [`lock`]
+//! to get wrong: [`replace`] (atomic and durable), [`append`] (undone if it fails), [`lock`]
 //! (across processes and languages), and [`lines`] (any input in bounded memory). Because they
 //! see nothing but the traits, each of their steps can be made to fail in a test.
 //!

@@ -27,7 +27,9 @@ impl<'d> Contender<'_, 'd> {
     pub(super) fn acquire(&self, wait: Duration) -> Result<Lock<'d>, LockError> {
         let clock = self.host.clock;
         let started = clock.monotonic();
-        let (mut pauses, mut missed) = (0, 0);
+        // Those since the last pause.
+        let mut missed = 0;
+        let mut pauses = 0;
         loop {
             let attempt = self.attempt(missed < MISSED_MAX);
             let holder = match attempt.map_err(|source| self.file.failed(source))? {
@@ -42,6 +44,7 @@ impl<'d> Contender<'_, 'd> {
             if left.is_zero() {
                 return Err(LockError::Busy { path: self.file.path(), holder });
             }
+            missed = 0;
             pauses += 1;
             clock.sleep((PAUSE_STEP * pauses).min(PAUSE_MAX).min(left));
         }

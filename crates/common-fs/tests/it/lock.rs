@@ -1,6 +1,12 @@
 //! Taking, holding, losing and giving back a lock (row F25).
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use common_fs::{
     Clock, Fs as _, Host, Op, ProcessState, Processes as _, Timestamp,
@@ -279,6 +285,37 @@ fn a_lock_whose_link_was_reported_as_taken_is_ours() {
     lock.verify().unwrap();
     assert_eq!(names(&sim), ["store.lock"]);
     lock.release().unwrap();
+    assert_eq!(names(&sim), [""; 0]);
+}
+
+/// Somebody who is faster so many times, and gives the lock back at once.
+struct Faster {
+    times: usize,
+    links: AtomicUsize,
+}
+
+impl Observer for Faster {
+    fn before(&self, call: Call<'_>) -> Decision {
+        if call.op == Op::Link && self.links.fetch_add(1, Ordering::Relaxed) < self.times {
+            return Decision::Fail(Errno::EXIST);
+        }
+        Decision::Proceed
+    }
+}
+
+#[test]
+fn who_is_always_a_little_late_gets_the_lock_in_the_end() {
+    let sim = machine();
+    let faster = Faster { times: 2_500, links: AtomicUsize::new(0) };
+    let fs = ObservedFs::new(sim.fs.clone(), Arc::new(faster));
+    let host = Host { fs: &fs, ..sim.host() };
+    let dir = host.fs.open_dir("/state".as_ref()).unwrap();
+    let acquire = |wait| Lock::acquire(host, dir.as_ref(), "store.lock".as_ref(), wait);
+    match acquire(Duration::ZERO) {
+        Err(LockError::Busy { holder, .. }) => assert_eq!(holder.because, HeldBecause::Contended),
+        _ => panic!("it was free only in between"),
+    }
+    acquire(Duration::from_secs(1)).unwrap().release().unwrap();
     assert_eq!(names(&sim), [""; 0]);
 }
 
