@@ -174,15 +174,17 @@ impl<'d> Replacement<'d> {
     /// Flushes the new file, with the permissions that it is to have, and returns what it is
     /// going to replace.
     fn settle(&self) -> Result<Option<Stat>, FsError> {
-        let permissions = self.permissions(self.old.as_ref());
-        self.flush(permissions)?;
-        let newest = self.target.look()?;
-        let now_wanted = self.permissions(newest.as_ref());
-        // Rare: somebody changed them, or the target, while the content was written.
-        if now_wanted != permissions {
-            self.flush(now_wanted)?;
+        let mut old = self.old;
+        loop {
+            let permissions = self.permissions(old.as_ref());
+            self.flush(permissions)?;
+            let newest = self.target.look()?;
+            // Otherwise somebody changed them, or the target, while the content was written.
+            if self.permissions(newest.as_ref()) == permissions {
+                return Ok(newest);
+            }
+            old = newest;
         }
-        Ok(newest)
     }
 
     fn permissions(&self, old: Option<&Stat>) -> Permissions {
