@@ -378,17 +378,27 @@ fn a_kill_at_any_step_blocks_nobody_for_ever() {
 
 #[test]
 fn an_error_at_any_step_leaves_no_lock_behind() {
-    let counter = Arc::new(Faults::none());
-    let sim = machine();
-    let fs = ObservedFs::new(sim.fs.clone(), counter.clone());
-    attempt(Host { fs: &fs, ..sim.host() }).unwrap();
-    let linked = counter.trace().iter().position(|(op, _)| *op == Op::Link).unwrap();
-    for nth in 0..=linked {
-        let sim = machine();
-        let faults = Faults::none().fail(nth, Errno::NOSPC);
-        let fs = ObservedFs::new(sim.fs.clone(), Arc::new(faults));
-        let result = attempt(Host { fs: &fs, ..sim.host() });
-        assert!(matches!(result, Err(LockError::Fs { .. })), "{nth}: {result:?}");
-        assert_eq!(names(&sim), [""; 0], "failed at {nth}");
+    let stale = here(json!({"pid": DEAD})).to_string();
+    for before in [None, Some(stale.as_bytes())] {
+        let sim = || {
+            let sim = machine();
+            before.inspect(|stale| sim.fs.put(LOCK, stale));
+            sim
+        };
+        let counter = Arc::new(Faults::none());
+        let clean = sim();
+        let fs = ObservedFs::new(clean.fs.clone(), counter.clone());
+        attempt(Host { fs: &fs, ..clean.host() }).unwrap();
+        let linked = counter.trace().iter().position(|(op, _)| *op == Op::Link).unwrap();
+        for nth in 0..=linked {
+            let sim = sim();
+            let faults = Faults::none().fail(nth, Errno::NOSPC);
+            let fs = ObservedFs::new(sim.fs.clone(), Arc::new(faults));
+            let result = attempt(Host { fs: &fs, ..sim.host() });
+            assert!(matches!(result, Err(LockError::Fs { .. })), "{nth}: {result:?}");
+            let left = sim.fs.content(LOCK);
+            assert!(left.is_none() || left.as_deref() == before, "failed at {nth}");
+            assert!(names(&sim).iter().all(|name| name == "store.lock"), "failed at {nth}");
+        }
     }
 }
