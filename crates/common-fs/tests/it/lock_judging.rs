@@ -89,7 +89,8 @@ fn f23_what_is_no_lock_is_one_while_it_is_young() {
     for content in contents {
         let sim = machine();
         sim.fs.put(LOCK, content);
-        assert_eq!(busy(sim.host()).because, HeldBecause::Young);
+        let holder = busy(sim.host());
+        assert_eq!((holder.pid, holder.because), (None, HeldBecause::Young));
         sim.clock.advance(Duration::from_secs(29));
         assert_eq!(busy(sim.host()).because, HeldBecause::Young);
         assert_eq!(sim.fs.content(LOCK).unwrap(), content, "it was touched");
