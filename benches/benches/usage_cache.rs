@@ -66,7 +66,7 @@ fn load(c: &mut Criterion) {
         let home = short_sessions(sessions);
         home.refresh(2);
         let mut locations = home.locations();
-        locations.openclaw.clear();
+        locations.places.clear();
         let options = Options::new(locations);
         group.throughput(Throughput::Elements(u64::from(sessions)));
         group.bench_function(sessions.to_string(), |b| {

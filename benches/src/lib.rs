@@ -10,7 +10,7 @@ use std::{
 use common_fs::Host;
 use demo_corpus::Corpus;
 use tempfile::TempDir;
-use usage_cache::{Locations, Options, Refreshed};
+use usage_cache::{Locations, OpenClaw, Options, Place, Refreshed};
 
 /// Transcripts in a temporary directory, and a cache.
 pub struct Home {
@@ -46,7 +46,7 @@ impl Home {
 
     /// Where everything is.
     pub fn locations(&self) -> Locations {
-        Locations { openclaw: vec![self.dir.path().to_owned()], cache: self.cache() }
+        Locations { places: vec![Place::new(&OpenClaw, self.dir.path())], cache: self.cache() }
     }
 
     /// Forgets what is known.

@@ -1,6 +1,7 @@
 //! Tasks of this workspace: `cargo xtask --help`.
 
 mod ci;
+mod prices;
 mod proof;
 mod tidy;
 
@@ -25,6 +26,8 @@ enum Task {
     Ci,
     /// Check rules of this workspace that no other tool knows
     Tidy,
+    /// Bring the price list of `usage-cache` up to date with one of LiteLLM or models.dev
+    Prices(prices::Args),
     /// Run the proof scenarios: the production code on real files
     Proof(proof::Args),
     /// Refresh the cache in a directory and print what that took; `proof` calls it
@@ -39,6 +42,7 @@ fn main() -> ExitCode {
     let done = match Args::parse().task {
         Task::Ci => ci::run(),
         Task::Tidy => tidy::run(),
+        Task::Prices(args) => prices::run(&args),
         Task::Proof(args) => proof::run(&args),
         Task::MeasureRefresh { root } => proof::measure(&root),
     };

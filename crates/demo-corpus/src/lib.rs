@@ -11,6 +11,9 @@
 //! }
 //! ```
 
+mod claude;
+mod codex;
+mod draft;
 mod openclaw;
 
 use std::path::PathBuf;
@@ -44,16 +47,27 @@ impl Corpus {
     pub fn openclaw(self) -> impl Iterator<Item = File> {
         (0..self.sessions).map(move |nth| openclaw::session(&self, nth))
     }
+
+    /// The files below a configuration directory of Claude Code. Answers are recorded several
+    /// times while they grow, and again in sessions that go on with another.
+    pub fn claude(self) -> impl Iterator<Item = File> {
+        (0..self.sessions).map(move |nth| claude::session(&self, nth))
+    }
+
+    /// The files below a home directory of Codex.
+    pub fn codex(self) -> impl Iterator<Item = File> {
+        (0..self.sessions).map(move |nth| codex::session(&self, nth))
+    }
 }
 
 /// A file that is made up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct File {
-    /// Where it belongs, below the state directory.
+    /// Where it belongs, below the directory of the runtime.
     pub path: PathBuf,
     /// What it holds.
     pub content: Vec<u8>,
-    /// What its answers add up to.
+    /// What its own answers add up to.
     pub truth: Truth,
 }
 

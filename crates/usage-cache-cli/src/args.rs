@@ -1,10 +1,13 @@
+use std::path::PathBuf;
+
 use clap::{Args as ClapArgs, Parser, Subcommand};
 use usage_cache::{Day, Zone};
 
 /// What your local AI agents cost: tokens and dollars by day and model.
 ///
-/// Reads the transcripts that OpenClaw keeps on this machine. Costs that the runtime recorded
-/// are taken as they are; others are estimated from the prices in OpenClaw's configuration. What
+/// Reads the transcripts that Claude Code, Codex and OpenClaw keep on this machine. Costs that
+/// the runtime recorded are taken as they are; others are estimated from list prices. An answer
+/// that is recorded several times, because its session was resumed or forked, counts once. What
 /// cannot be known is listed, never counted as zero.
 ///
 /// The first run reads everything, later ones only what is new.
@@ -23,12 +26,19 @@ Examples:
   usage-cache                                  today, this month, all time, and the last days
   usage-cache daily --since 2026-09-01         every day since the first of September
   usage-cache daily --breakdown                what each model cost
+  usage-cache daily --source claude            Claude Code alone
   usage-cache daily --json | jq .totals        for programs
   usage-cache demo                             on made-up data
 
 Environment:
+  CLAUDE_CONFIG_DIR   where Claude Code keeps its files, if not in ~/.config/claude and
+                      ~/.claude; several are separated by commas
+  CODEX_HOME          where Codex keeps its files, if not in ~/.codex
   OPENCLAW_STATE_DIR  where OpenClaw keeps its state, if not in ~/.openclaw
-  UPKEEP_STATE_DIR    where the cache is kept, if not in ~/.local/state/upkeep
+  UPKEEP_STATE_DIR    where the cache is kept, if not in upkeep in XDG_STATE_HOME or
+                      ~/.local/state; `usage-cache status` says where that is
+  UPKEEP_CONFIG_DIR   where your prices.json is, if not in upkeep in XDG_CONFIG_HOME or
+                      ~/.config
   TZ                  the time zone in which days begin, unless --timezone is given
 
 Exit status: 0 success, 1 failure, 2 wrong usage, 130 interrupted.
@@ -67,6 +77,13 @@ pub(crate) struct ReportArgs {
     /// given, that of this machine
     #[arg(long, value_name = "ZONE")]
     pub(crate) timezone: Option<Zone>,
+    /// Only the transcripts of this runtime
+    #[arg(long, value_name = "RUNTIME", value_parser = ["claude", "codex", "openclaw"])]
+    pub(crate) source: Option<String>,
+    /// Prices that come before the usual ones: a list as in ~/.config/upkeep/prices.json, or
+    /// that of LiteLLM or models.dev
+    #[arg(long, value_name = "FILE")]
+    pub(crate) prices: Option<PathBuf>,
     /// Leave out transcripts that no longer exist
     #[arg(long)]
     pub(crate) present_only: bool,

@@ -4,7 +4,9 @@
 use std::collections::BTreeSet;
 
 use serde::Serialize;
-use usage_cache::{CacheProblem, ModelUsage, RootState, Status, Summary, Usage, Work, Zone};
+use usage_cache::{
+    CacheProblem, ModelUsage, RootState, SourceUsage, Status, Summary, Usage, Work, Zone,
+};
 
 use crate::text::{in_full, iso, model_name};
 
@@ -18,7 +20,15 @@ pub(crate) struct ReportDoc {
     timezone: String,
     daily: Vec<DailyDoc>,
     totals: TotalsDoc,
+    sources: Vec<SourceDoc>,
     status: StatusDoc,
+}
+
+#[derive(Serialize)]
+struct SourceDoc {
+    source: String,
+    #[serde(flatten)]
+    totals: TotalsDoc,
 }
 
 #[derive(Serialize)]
@@ -76,6 +86,9 @@ struct StatusDoc {
     unverified_files: u64,
     unfinished_files: u64,
     malformed_lines: u64,
+    unresolved_lines: u64,
+    unresolved_transcripts: u64,
+    unresolved_events: u64,
     too_long_lines: u64,
     not_files: u64,
     compressed_files: u64,
@@ -96,6 +109,7 @@ struct ProblemDoc {
 
 #[derive(Serialize)]
 struct RootDoc {
+    source: &'static str,
     path: String,
     state: &'static str,
 }
@@ -118,8 +132,13 @@ pub(crate) fn report(
         timezone: zone.to_string(),
         daily: daily.collect(),
         totals: totals(&summary.totals),
+        sources: summary.sources.iter().map(source).collect(),
         status: status_doc(summary, status, problems),
     }
+}
+
+fn source(usage: &SourceUsage) -> SourceDoc {
+    SourceDoc { source: usage.source.clone(), totals: totals(&usage.usage) }
 }
 
 fn models_used(models: &[ModelUsage]) -> Vec<String> {
@@ -161,6 +180,7 @@ fn status_doc(summary: &Summary, status: &Status, problems: &[CacheProblem]) -> 
         problem: error.source.to_string(),
     });
     let roots = status.roots.iter().map(|root| RootDoc {
+        source: root.source,
         path: root.path.display().to_string(),
         state: match root.state {
             RootState::Listed => "listed",
@@ -178,6 +198,9 @@ fn status_doc(summary: &Summary, status: &Status, problems: &[CacheProblem]) -> 
         unverified_files: status.unverified_files,
         unfinished_files: status.unfinished_files,
         malformed_lines: status.malformed_lines,
+        unresolved_lines: status.unresolved_lines,
+        unresolved_transcripts: summary.unresolved.transcripts,
+        unresolved_events: summary.unresolved.events,
         too_long_lines: status.too_long_lines,
         not_files: status.not_files,
         compressed_files: status.compressed_files,

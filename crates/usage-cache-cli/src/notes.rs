@@ -13,6 +13,7 @@ pub(crate) fn notes(summary: &Summary, status: &Status) -> Vec<String> {
     notes.extend(gone(summary));
     notes.extend(unpriced(summary));
     notes.extend(untimed(summary));
+    notes.extend(unresolved(summary, status));
     notes.extend(incomplete(status));
     notes.extend(passed_over(status));
     if summary.totals.is_saturated() {
@@ -61,6 +62,25 @@ fn untimed(summary: &Summary) -> Option<String> {
             dollars(untimed.cost),
         )
     })
+}
+
+fn unresolved(summary: &Summary, status: &Status) -> Vec<String> {
+    let mut notes = Vec::new();
+    let unresolved = &summary.unresolved;
+    if 0 < unresolved.transcripts {
+        notes.push(format!(
+            "Not counted: {} in {} of forked sessions whose origin is missing, so that nobody can tell which are their own.",
+            counted(unresolved.events, "answer"),
+            counted(unresolved.transcripts, "transcript"),
+        ));
+    }
+    if 0 < status.unresolved_lines {
+        notes.push(format!(
+            "Not counted: {} with usage that cannot be told from what was counted before.",
+            counted(status.unresolved_lines, "line"),
+        ));
+    }
+    notes
 }
 
 fn incomplete(status: &Status) -> Vec<String> {

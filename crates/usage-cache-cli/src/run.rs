@@ -2,14 +2,15 @@ use std::{
     ffi::OsString,
     io::{self, Write as _},
     ops::ControlFlow,
+    path::Path,
     process::ExitCode,
 };
 
 use anyhow::Context as _;
 use common_fs::Host;
 use usage_cache::{
-    CacheProblem, Day, Gone, Locations, Options, Query, Refreshed, Root, RootState, Status,
-    Summary, UsageCache, Zone,
+    CacheProblem, Day, Gone, Locations, Options, Prices, Query, Refreshed, Root, RootState, Status,
+    Summary, Zone,
 };
 
 use crate::{
@@ -59,8 +60,7 @@ fn env(name: &str) -> Option<OsString> {
 }
 
 fn locations() -> anyhow::Result<Locations> {
-    Locations::from_env(Host::real().fs, env)
-        .context("cannot tell where to look: set HOME, or OPENCLAW_STATE_DIR and UPKEEP_STATE_DIR")
+    Locations::from_env(Host::real().fs, env).context("cannot tell where to look: set HOME")
 }
 
 /// Refreshes the cache, with a progress bar; the exit code if that was interrupted.
@@ -97,14 +97,16 @@ fn report(
         message(&format!("--since {since} is after --until {until}"));
         return Ok(ExitCode::from(USAGE));
     }
+    // Before anything takes long: a file that is not there should be said at once.
+    let prices = prices(locations, args.prices.as_deref())?;
     let Refreshed { usage, problems, .. } = match refreshed(interrupt, locations) {
         Ok(refreshed) => refreshed,
         Err(code) => return Ok(code),
     };
     let gone = if args.present_only { Gone::Exclude } else { Gone::Include };
     let zone = args.timezone.clone().unwrap_or_else(local_zone);
-    let query = Query { zone, since, until, gone };
-    let summary = summary(&usage, &query, locations);
+    let query = Query { zone, since, until, gone, source: args.source.clone() };
+    let summary = usage.summary(&query, &prices);
     let status = usage.status();
     print(&if args.json {
         json::to_text(&json::report(&query.zone, &summary, status, &problems))?
@@ -130,12 +132,27 @@ fn local_zone() -> Zone {
     })
 }
 
-fn summary(usage: &UsageCache, query: &Query, locations: &Locations) -> Summary {
-    let (prices, errors) = usage_cache::configured_prices(Host::real().fs, locations);
+/// The prices in use: those in OpenClaw's configuration, in `file`, in the user's own list, and
+/// those that come with the program. What the user has asked for by name has to be there.
+fn prices(locations: &Locations, file: Option<&Path>) -> anyhow::Result<Prices> {
+    let fs = Host::real().fs;
+    let (mut prices, errors) = usage_cache::configured_prices(fs, locations);
     for error in errors {
         message(&format!("warning: {}", text::in_full(&error)));
     }
-    usage.summary(query, &prices)
+    if let Some(path) = usage_cache::user_prices_path(env) {
+        match usage_cache::user_prices(fs, &path) {
+            Ok(list) => list.into_iter().for_each(|list| prices.add_list(list)),
+            Err(error) => message(&format!("warning: {}", text::in_full(&error))),
+        }
+    }
+    if let Some(file) = file {
+        let file = std::path::absolute(file)?;
+        let list = usage_cache::user_prices(fs, &file)?;
+        let list = list.with_context(|| format!("there is no file `{}`", file.display()))?;
+        prices.add_list(list);
+    }
+    Ok(prices.with_builtin())
 }
 
 fn for_people(
@@ -185,7 +202,7 @@ fn nothing_found(status: &Status) -> String {
     for root in &status.roots {
         text += &format!("  {}\n", in_words(root));
     }
-    text += "\nIf OpenClaw keeps its state elsewhere: OPENCLAW_STATE_DIR=... usage-cache\n";
+    text += "\nIf a runtime keeps its files elsewhere, set CLAUDE_CONFIG_DIR, CODEX_HOME or OPENCLAW_STATE_DIR.\n";
     text += "To see a report on made-up data: usage-cache demo\n";
     text
 }
@@ -205,7 +222,7 @@ fn refresh(interrupt: &Interrupt, args: JsonArgs) -> anyhow::Result<ExitCode> {
         Ok(refreshed) => refreshed,
         Err(code) => return Ok(code),
     };
-    let summary = summary(&usage, &Query::all(Zone::utc()), &locations);
+    let summary = usage.summary(&Query::all(Zone::utc()), &prices(&locations, None)?);
     let status = usage.status();
     print(&if args.json {
         json::to_text(&json::refresh(&work, &summary, status, &problems))?
@@ -233,7 +250,7 @@ fn status(args: JsonArgs) -> anyhow::Result<ExitCode> {
     let locations = locations()?;
     let host = Host::real();
     let (usage, problems) = usage_cache::open(host, &Options::new(locations.clone()));
-    let summary = summary(&usage, &Query::all(Zone::utc()), &locations);
+    let summary = usage.summary(&Query::all(Zone::utc()), &prices(&locations, None)?);
     let status = usage.status();
     let cache_bytes = cache_bytes(&locations);
     let path = locations.cache.display();

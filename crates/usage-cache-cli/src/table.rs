@@ -1,7 +1,7 @@
 //! Tables for people.
 
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
-use usage_cache::{DailyUsage, Day, Summary, Usage};
+use usage_cache::{DailyUsage, Day, SourceUsage, Summary, Usage};
 
 use crate::text::{count, counted, dollars, model_name, plain};
 
@@ -26,7 +26,7 @@ pub(crate) fn daily(days: &[DailyUsage], totals: Option<&Usage>, breakdown: bool
     lines(&mut table)
 }
 
-/// Today, this month, and `all`.
+/// Today, this month, and `all`, of which each runtime if there are several.
 pub(crate) fn headline(summary: &Summary, today: Day, all: &str) -> String {
     let sum = |includes: &dyn Fn(Day) -> bool| {
         let days = summary.daily.iter().filter(|day| includes(day.day));
@@ -37,8 +37,12 @@ pub(crate) fn headline(summary: &Summary, today: Day, all: &str) -> String {
         ("This month", sum(&|day| day.month() == today.month())),
         (all, summary.totals),
     ];
+    // Who has one runtime need not be told its name.
+    let sources = summary.sources.iter().filter(|_| 1 < summary.sources.len());
+    let sources = sources.map(|SourceUsage { source, usage, .. }| (format!("  {source}"), *usage));
+    let rows = rows.into_iter().map(|(name, usage)| (name.to_owned(), usage));
     let mut table = table(&[]);
-    for (name, usage) in rows {
+    for (name, usage) in rows.chain(sources) {
         let tokens = counted(usage.tokens.total, "token");
         let answers = counted(usage.events, "answer");
         table.add_row([Cell::new(name), right(cost(&usage)), right(tokens), right(answers)]);

@@ -2,30 +2,28 @@
 
 use std::{
     collections::HashSet,
-    ffi::OsString,
+    ffi::{OsStr, OsString},
+    io::ErrorKind,
     path::{Path, PathBuf},
 };
 
-use common_fs::{Dir, FileId, FileKind, Fs, FsError, Stat};
+use common_fs::{Dir, DirEntry, FileId, FileKind, Fs, FsError, Stat};
 
-use crate::{
-    openclaw::{self, Name},
-    parallel,
-};
+use crate::{Name, Place, Source, parallel};
 
 /// What was found.
 #[derive(Default)]
 pub(crate) struct Discovery {
-    /// The sessions directories that could be listed.
-    pub(crate) dirs: Vec<SessionsDir>,
+    /// The directories of transcripts that could be listed.
+    pub(crate) dirs: Vec<FoundDir>,
     /// The transcripts, by directory.
     pub(crate) found: Vec<Found>,
+    /// The sources that were looked for.
+    pub(crate) sources: Vec<&'static dyn Source>,
     /// The roots, and whether each is there.
     pub(crate) roots: Vec<Root>,
-    /// Sessions directories that exist but could not be listed.
+    /// Directories that exist but could not be listed.
     pub(crate) unlisted: HashSet<PathBuf>,
-    /// Sessions directories that are others of these by another name.
-    pub(crate) aliases: HashSet<PathBuf>,
     /// Transcripts that exist but could not be looked at.
     pub(crate) hidden: HashSet<PathBuf>,
     /// Why directories and files could not be looked at.
@@ -37,9 +35,9 @@ pub(crate) struct Discovery {
 }
 
 /// A directory of transcripts.
-pub(crate) struct SessionsDir {
-    /// The directory, open.
-    pub(crate) handle: Box<dyn Dir>,
+#[derive(Clone, Debug)]
+pub(crate) struct FoundDir {
+    pub(crate) source: &'static dyn Source,
     /// How it was reached from its root, links included: what stands behind a link may move.
     pub(crate) path: PathBuf,
 }
@@ -57,6 +55,8 @@ pub(crate) struct Found {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Root {
+    /// The [name](Source::name) of the source.
+    pub source: &'static str,
     /// The path that was looked at.
     pub path: PathBuf,
     /// What came of it.
@@ -74,110 +74,180 @@ pub enum RootState {
     Unreadable,
 }
 
-/// Looks for transcripts below the state directories of OpenClaw.
-pub(crate) fn discover(fs: &dyn Fs, state_dirs: &[PathBuf], threads: usize) -> Discovery {
-    let mut discovery = Discovery::default();
-    let mut search = Search { fs, seen: HashSet::new(), candidates: Vec::new() };
-    for state_dir in state_dirs {
-        let root = match list_agents(fs, state_dir) {
-            Ok((path, agents)) => {
-                for (kind, agent) in agents {
-                    let sessions = path.join("agents").join(agent).join("sessions");
-                    search.list(&mut discovery, sessions, kind);
-                }
-                Root { path, state: RootState::Listed }
-            }
-            Err(error) if error.is_not_found() => {
-                Root { path: state_dir.clone(), state: RootState::Missing }
-            }
-            Err(error) => {
-                discovery.errors.push(error);
-                Root { path: state_dir.clone(), state: RootState::Unreadable }
-            }
-        };
-        discovery.roots.push(root);
+/// Looks for transcripts in some places.
+pub(crate) fn discover(fs: &dyn Fs, places: &[Place], threads: usize) -> Discovery {
+    let mut search =
+        Search { fs, found: Discovery::default(), seen: HashSet::new(), looks: Vec::new() };
+    for place in places {
+        search.found.sources.push(place.source);
+        search.look_in(place);
     }
-    discovery.look_at(search.candidates, threads);
+    let Search { found: mut discovery, looks, .. } = search;
+    discovery.look_at(fs, &looks, threads);
     discovery
-}
-
-/// The path of a state directory, and its agents. One without agents is there all the same.
-fn list_agents(
-    fs: &dyn Fs,
-    state_dir: &Path,
-) -> Result<(PathBuf, Vec<(FileKind, OsString)>), FsError> {
-    let root = fs.open_dir(state_dir)?;
-    // What is known is known by path, which must not depend on where somebody stands.
-    let path = if state_dir.is_absolute() { state_dir } else { root.path() };
-    let entries = match fs.open_dir(&path.join("agents")) {
-        Ok(agents) => agents.list()?,
-        Err(error) if error.is_not_found() => Vec::new(),
-        Err(error) => return Err(error),
-    };
-    // Agents are often moved to another disk and linked. If two names lead to one directory,
-    // it is known by the name that is not a link: that sorts first.
-    let mut agents: Vec<(FileKind, OsString)> = entries
-        .into_iter()
-        .filter(|entry| matches!(entry.kind, FileKind::Dir | FileKind::Symlink))
-        .map(|entry| (entry.kind, entry.name))
-        .collect();
-    agents.sort();
-    Ok((path.to_owned(), agents))
 }
 
 struct Search<'f> {
     fs: &'f dyn Fs,
-    /// The directories that were listed, whatever their names.
+    found: Discovery,
+    /// The directories of transcripts that were listed, whatever their names.
     seen: HashSet<FileId>,
-    candidates: Vec<Candidate>,
+    looks: Vec<Look>,
 }
 
-/// A name that is to be looked at.
-struct Candidate {
+/// Names in a directory that are to be looked at.
+struct Look {
     /// Index into [`Discovery::dirs`].
     dir: usize,
-    name: OsString,
+    names: Vec<OsString>,
+}
+
+/// A thread opens the directory once for so many names.
+const NAMES_PER_LOOK: usize = 256;
+
+/// For less, another thread costs more than it saves.
+const LOOKS_PER_THREAD: usize = 8;
+
+/// How a directory was come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Via {
+    /// By a name that every place has.
+    Name,
+    /// By a name that was listed, of a directory,
+    Dir,
+    /// or of a link.
+    Link,
 }
 
 impl Search<'_> {
-    /// Opens and lists the sessions directory of an agent, unless it was reached by another name
-    /// before.
-    fn list(&mut self, discovery: &mut Discovery, path: PathBuf, agent: FileKind) {
-        let opened = self.fs.open_dir(&path).and_then(|dir| Ok((dir.id()?, dir)));
-        let listed = match opened {
-            Ok((id, _)) if self.seen.contains(&id) => {
-                discovery.aliases.insert(path);
-                return;
+    fn look_in(&mut self, place: &Place) {
+        let root = match self.fs.open_dir(&place.path) {
+            Ok(dir) => {
+                // What is known is known by path, which must not depend on where somebody stands.
+                let path = if place.path.is_absolute() { &place.path } else { dir.path() };
+                let path = path.to_owned();
+                for pattern in place.source.dirs() {
+                    self.walk(place.source, path.clone(), pattern, Via::Name);
+                }
+                Root { source: place.source.name(), path, state: RootState::Listed }
             }
-            Ok((id, handle)) => handle.list().map(|entries| (id, handle, entries)),
-            Err(error) => Err(error),
-        };
-        let (id, handle, entries) = match listed {
-            Ok(listed) => listed,
             Err(error) => {
+                let mut root = Root {
+                    source: place.source.name(),
+                    path: place.path.clone(),
+                    state: RootState::Missing,
+                };
                 if !error.is_not_found() {
-                    discovery.errors.push(error);
-                    discovery.unlisted.insert(path);
-                } else if agent == FileKind::Symlink {
-                    // What the link leads to may be away.
-                    discovery.unlisted.insert(path);
+                    self.found.errors.push(error);
+                    root.state = RootState::Unreadable;
                 }
-                return;
+                root
             }
         };
-        self.seen.insert(id);
-        for entry in entries {
-            match (openclaw::classify(&entry.name), entry.kind) {
-                (Name::Transcript(_), FileKind::File) => {
-                    self.candidates.push(Candidate { dir: discovery.dirs.len(), name: entry.name });
+        self.found.roots.push(root);
+    }
+
+    /// Looks for the directories that match the rest of a pattern.
+    fn walk(&mut self, source: &'static dyn Source, path: PathBuf, pattern: &str, via: Via) {
+        let (first, rest) = pattern.split_once('/').unwrap_or((pattern, ""));
+        match first {
+            "" => drop(self.list_transcripts(source, path, via)),
+            "**" => {
+                for (name, via) in self.list_transcripts(source, path.clone(), via) {
+                    if !name.as_encoded_bytes().starts_with(b".") {
+                        self.walk(source, path.join(name), "**", via);
+                    }
                 }
-                (Name::Transcript(_), _) => discovery.not_files += 1,
-                (Name::Compressed, _) => discovery.compressed += 1,
+            }
+            "*" => {
+                let Some((_, entries)) = self.list(&path, via) else { return };
+                for (name, via) in subdirs(&entries) {
+                    self.walk(source, path.join(name), rest, via);
+                }
+            }
+            name => {
+                // What a link leads to may be away, with all that is below it.
+                let via = if via == Via::Link { via } else { Via::Name };
+                self.walk(source, path.join(name), rest, via);
+            }
+        }
+    }
+
+    /// Lists a directory of transcripts, unless it was reached by another name before, and
+    /// returns the directories in it.
+    fn list_transcripts(
+        &mut self,
+        source: &'static dyn Source,
+        path: PathBuf,
+        via: Via,
+    ) -> Vec<(OsString, Via)> {
+        let Some((handle, entries)) = self.list(&path, via) else { return Vec::new() };
+        match handle.id() {
+            Ok(id) if self.seen.insert(id) => (),
+            Ok(_) => return Vec::new(),
+            Err(error) => {
+                self.fail(path, error);
+                return Vec::new();
+            }
+        }
+        let subdirs = subdirs(&entries);
+        let mut names = Vec::new();
+        for entry in entries {
+            match (source.classify(&entry.name), entry.kind) {
+                (Name::Transcript(_), FileKind::File) => names.push(entry.name),
+                (Name::Transcript(_), _) => self.found.not_files += 1,
+                (Name::Compressed, _) => self.found.compressed += 1,
                 (Name::Other, _) => (),
             }
         }
-        discovery.dirs.push(SessionsDir { handle, path });
+        let dir = self.found.dirs.len();
+        self.found.dirs.push(FoundDir { source, path });
+        let looks = names.chunks(NAMES_PER_LOOK);
+        self.looks.extend(looks.map(|names| Look { dir, names: names.to_vec() }));
+        subdirs
     }
+
+    fn list(&mut self, path: &Path, via: Via) -> Option<(Box<dyn Dir>, Vec<DirEntry>)> {
+        let listed = self.fs.open_dir(path).and_then(|dir| {
+            let entries = dir.list()?;
+            Ok((dir, entries))
+        });
+        match listed {
+            Ok(listed) => Some(listed),
+            // A link to something else than a directory.
+            Err(error) if via == Via::Link && error.kind() == ErrorKind::NotADirectory => None,
+            Err(error) if error.is_not_found() => {
+                if via == Via::Link {
+                    self.found.unlisted.insert(path.to_owned());
+                }
+                None
+            }
+            Err(error) => {
+                self.fail(path.to_owned(), error);
+                None
+            }
+        }
+    }
+
+    fn fail(&mut self, path: PathBuf, error: FsError) {
+        self.found.errors.push(error);
+        self.found.unlisted.insert(path);
+    }
+}
+
+/// The directories among some entries.
+///
+/// Directories are often moved to another disk and linked. If two names lead to one directory,
+/// it is known by the name that is not a link: that comes first.
+fn subdirs(entries: &[DirEntry]) -> Vec<(OsString, Via)> {
+    let mut dirs: Vec<(FileKind, &OsString)> = entries
+        .iter()
+        .filter(|entry| matches!(entry.kind, FileKind::Dir | FileKind::Symlink))
+        .map(|entry| (entry.kind, &entry.name))
+        .collect();
+    dirs.sort();
+    let via = |kind| if kind == FileKind::Symlink { Via::Link } else { Via::Dir };
+    dirs.into_iter().map(|(kind, name)| (name.clone(), via(kind))).collect()
 }
 
 impl Discovery {
@@ -186,25 +256,42 @@ impl Discovery {
         self.dirs.get(found.dir).map_or_else(PathBuf::new, |dir| dir.path.join(&found.name))
     }
 
-    /// Looks at each candidate once. What has vanished since the listing is not there.
-    fn look_at(&mut self, candidates: Vec<Candidate>, threads: usize) {
+    /// Looks at each name once. What has vanished since the listing is not there.
+    fn look_at(&mut self, fs: &dyn Fs, looks: &[Look], threads: usize) {
         let dirs = &self.dirs;
-        let stats = parallel::map(&candidates, threads, |candidate| {
-            match dirs.get(candidate.dir)?.handle.stat(&candidate.name) {
-                Err(error) if error.is_not_found() => None,
-                stat => Some(stat),
-            }
-        });
-        for (Candidate { dir, name }, stat) in candidates.into_iter().zip(stats) {
-            match stat {
-                Some(Ok(stat)) => self.found.push(Found { dir, name, stat }),
-                Some(Err(error)) => {
-                    self.errors.push(error);
-                    if let Some(dir) = self.dirs.get(dir) {
-                        self.hidden.insert(dir.path.join(name));
+        let looked =
+            parallel::map(looks, threads, LOOKS_PER_THREAD, |look| {
+                let dir = dirs.get(look.dir)?;
+                Some(fs.open_dir(&dir.path).map(|handle| {
+                    look.names.iter().map(|name| handle.stat(name)).collect::<Vec<_>>()
+                }))
+            });
+        for (Look { dir, names }, stats) in looks.iter().zip(looked) {
+            match stats {
+                Some(Ok(stats)) => {
+                    for (name, stat) in names.iter().zip(stats) {
+                        self.take(*dir, name, stat);
                     }
                 }
-                None => (),
+                Some(Err(error)) if !error.is_not_found() => {
+                    let path = self.dirs.get(*dir).map(|dir| dir.path.clone());
+                    self.unlisted.extend(path);
+                    self.errors.push(error);
+                }
+                Some(Err(_)) | None => (),
+            }
+        }
+    }
+
+    fn take(&mut self, dir: usize, name: &OsStr, stat: Result<Stat, FsError>) {
+        match stat {
+            Ok(stat) => self.found.push(Found { dir, name: name.to_owned(), stat }),
+            Err(error) if error.is_not_found() => (),
+            Err(error) => {
+                self.errors.push(error);
+                if let Some(dir) = self.dirs.get(dir) {
+                    self.hidden.insert(dir.path.join(name));
+                }
             }
         }
     }

@@ -36,8 +36,10 @@ pub(crate) struct Saved {
     pub(crate) sum: u64,
     /// How long the last record of all that was known is,
     pub(crate) full_bytes: u64,
-    /// and the later ones, which only say what changed.
+    /// and the later ones, which only say what changed,
     pub(crate) delta_bytes: u64,
+    /// and how many these are.
+    pub(crate) deltas: u32,
 }
 
 /// A path where the same transcript was earlier, and the file that stood there: if another file
@@ -85,22 +87,36 @@ impl Entries {
         }
     }
 
+    /// What is saved of a path does not count any more when what superseded it is saved: what
+    /// is there now must not build on it.
+    fn forget_saved(&mut self, superseded: &Superseded) {
+        if let Some(entry) = self.get_mut(&superseded.path)
+            && let Some(saved) = &entry.saved
+            && saved.transcript.fingerprint.id == superseded.id
+        {
+            entry.saved = None;
+        }
+    }
+
     /// Takes in what is newly known of the transcript at a path.
     pub(crate) fn put(&mut self, path: &Path, transcript: Transcript, superseded: Vec<Superseded>) {
         for earlier in &superseded {
             self.supersede(earlier);
+            self.forget_saved(earlier);
         }
         let transcript = Arc::new(transcript);
         if let Some(entry) = self.get_mut(path) {
             entry.transcript = transcript;
-            entry.superseded.extend(superseded);
+            let more = superseded.into_iter().filter(|new| !entry.superseded.contains(new));
+            let more: Vec<_> = more.collect();
+            entry.superseded.extend(more);
             return;
         }
         self.insert(path, Entry { transcript, saved: None, superseded });
     }
 
     /// The directories, each with its entries by name.
-    pub(crate) fn dirs(&self) -> impl Iterator<Item = (&Path, &HashMap<OsString, Entry>)> {
+    pub(crate) fn dirs(&self) -> impl Iterator<Item = (&Path, &HashMap<OsString, Entry>)> + Clone {
         self.dirs.iter().map(|(dir, names)| (dir.as_path(), names))
     }
 

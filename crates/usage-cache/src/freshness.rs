@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use common_fs::Stat;
 
-use crate::transcript::{Fingerprint, Transcript};
+use crate::{
+    Source,
+    transcript::{Fingerprint, Transcript},
+};
 
 /// What has to be done about a transcript that was read before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,10 +31,11 @@ const COARSE_MARGIN: Duration = Duration::from_secs(2);
 const FINE_MARGIN: Duration = Duration::from_millis(20);
 
 /// Compares what a file looks like with what it looked like.
-pub(crate) fn decide(now: &Stat, known: &Transcript) -> Decision {
+pub(crate) fn decide(now: &Stat, known: &Transcript, source: &dyn Source) -> Decision {
     let then = &known.fingerprint;
     let now = Fingerprint::from(now);
-    if known.outdated || known.unsteady {
+    let same_rules = *known.source == *source.name() && known.version == source.version();
+    if !same_rules || known.unsteady {
         return Decision::Rescan;
     }
     if now == *then {
@@ -61,11 +65,17 @@ mod tests {
 
     use super::*;
     use crate::{
+        Lineage, OpenClaw,
+        log::EventLog,
         rollup::Rollup,
         transcript::{Anchor, LineCounts},
     };
 
     const SECOND: i64 = 1_000_000_000;
+
+    fn compare(now: &Stat, known: &Transcript) -> Decision {
+        decide(now, known, &OpenClaw)
+    }
 
     fn stat() -> Stat {
         Stat {
@@ -83,13 +93,17 @@ mod tests {
 
     fn known(scanned_nanos: i64) -> Transcript {
         Transcript {
+            source: OpenClaw.name().into(),
+            version: OpenClaw.version(),
+            state: None,
+            lineage: Lineage::default(),
+            log: EventLog::default(),
             fingerprint: Fingerprint::from(&stat()),
             scanned_at: Timestamp::from_unix_nanos(scanned_nanos),
             parsed_to: 90,
             anchor: Anchor::of(b""),
             complete: true,
             unsteady: false,
-            outdated: false,
             lines: LineCounts::default(),
             rollup: Rollup::default(),
             gone_since: None,
@@ -112,15 +126,17 @@ mod tests {
             (Stat { id: FileId { dev: 2, ino: 2 }, ..stat() }, Decision::Rescan),
         ];
         for (now, decision) in table {
-            assert_eq!(decide(&now, &known(later)), decision, "{now:?}");
+            assert_eq!(compare(&now, &known(later)), decision, "{now:?}");
         }
         let half = Transcript { complete: false, ..known(later) };
-        assert_eq!(decide(&stat(), &half), Decision::Resume);
-        let outdated = Transcript { outdated: true, ..known(later) };
-        assert_eq!(decide(&stat(), &outdated), Decision::Rescan);
+        assert_eq!(compare(&stat(), &half), Decision::Resume);
+        let outdated = Transcript { version: 0, ..known(later) };
+        assert_eq!(compare(&stat(), &outdated), Decision::Rescan);
+        let foreign = Transcript { source: "other".into(), ..known(later) };
+        assert_eq!(compare(&stat(), &foreign), Decision::Rescan);
         let unsteady = Transcript { unsteady: true, ..known(later) };
         let grown = Stat { size_bytes: 101, ..stat() };
-        assert_eq!(decide(&grown, &unsteady), Decision::Rescan);
+        assert_eq!(compare(&grown, &unsteady), Decision::Rescan);
     }
 
     #[test]
@@ -133,7 +149,7 @@ mod tests {
             (changed - SECOND, Decision::Verify),
         ];
         for (scanned, decision) in table {
-            assert_eq!(decide(&stat(), &known(scanned)), decision, "{scanned}");
+            assert_eq!(compare(&stat(), &known(scanned)), decision, "{scanned}");
         }
         let coarse = Timestamp::from_unix_nanos(60 * SECOND);
         let coarse = Stat { changed: coarse, ..stat() };
@@ -141,7 +157,7 @@ mod tests {
             [(62 * SECOND - 1, Decision::Verify), (62 * SECOND, Decision::Fresh)]
         {
             let known = Transcript { fingerprint: Fingerprint::from(&coarse), ..known(scanned) };
-            assert_eq!(decide(&coarse, &known), decision, "{scanned}");
+            assert_eq!(compare(&coarse, &known), decision, "{scanned}");
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Exact token and cost totals over the transcripts of local AI-agent runtimes.
+//! Exact token and cost totals over the transcripts of local AI-agent runtimes: Claude Code,
+//! Codex, OpenClaw, and any other [`Source`].
 //!
 //! Agent runtimes append every answer of a model to transcripts: gigabytes of JSON lines, of
 //! which a few numbers matter. [`refresh()`] reads what is new in them, folds it into a small cache
@@ -16,7 +17,8 @@
 //! # let (host, env) = (home.host(), |name: &str| (name == "HOME").then(|| "/home/me".into()));
 //!
 //! let locations = Locations::from_env(host.fs, env).ok_or("no home directory")?;
-//! let (prices, _unreadable) = configured_prices(host.fs, &locations);
+//! let (configured, _unreadable) = configured_prices(host.fs, &locations);
+//! let prices = configured.with_builtin();
 //! let refreshed = refresh(host, &Options::new(locations), &mut |progress| {
 //!     println!("{} of {} transcripts", progress.files_done, progress.files_total);
 //!     ControlFlow::Continue(()) // or `Break` to end early; what was read is kept
@@ -37,38 +39,46 @@
 //! # Guarantees
 //!
 //! * **Exact.** A refresh finds what a scan from nothing would find, after any history of
-//!   appends, truncations, replacements, renames, deletions and crashes. The cache is never able
-//!   to change an answer. (Not noticed is a change in the middle of a transcript that leaves its
-//!   size, or lets it grow, and the last 4 KiB of what was read before; nobody who appends does
-//!   that.)
+//!   appends, truncations, replacements, renames, deletions and crashes, in any order of files.
+//!   The cache is never able to change an answer about transcripts that exist. (Not noticed is a
+//!   change in the middle of a transcript that leaves its size, or lets it grow, and the last
+//!   4 KiB of what was read before; nobody who appends does that.)
+//! * **Once.** An answer that several transcripts record, because a session was resumed or
+//!   forked, counts once. What cannot be told from that is not counted, and reported.
 //! * **In proportion.** Work and bytes written are in proportion to what has changed. Without
 //!   changes, each transcript is looked at once, and nothing is opened or written.
 //! * **Complete.** Every answer says what it does not know: [`Status`], [`Usage::unpriced_events`],
-//!   [`Summary::untimed`]. Unknown cost is never zero.
-//! * **Kept.** A transcript that is deleted stays counted, see [`Gone`]; one that is archived,
-//!   renamed or moved counts once.
+//!   [`Summary::untimed`], [`Summary::unresolved`]. Unknown cost is never zero.
+//! * **Kept.** A transcript that is deleted stays counted, see [`Gone`], until another one takes
+//!   its path; one that is renamed, or archived beside where it was, counts once.
 //!
 //! # Not provided
 //!
-//! Transcripts of other runtimes than OpenClaw, transcripts in SQLite, compressed archives
-//! (counted as passed over), and prices of its own.
+//! Transcripts in SQLite, and compressed archives (counted as passed over).
 
 mod checkpoint;
+mod claude;
+mod codex;
 mod discover;
 mod entries;
-mod event;
+mod fold;
 mod freshness;
+mod json;
 mod locations;
+mod log;
 mod models;
 mod money;
+mod objects;
 mod openclaw;
 mod parallel;
 mod prices;
 mod reconcile;
 mod refresh;
+mod resolve;
 mod rollup;
 mod scan;
 mod scope;
+mod source;
 mod store;
 mod summary;
 mod tokens;
@@ -77,16 +87,26 @@ mod usage;
 mod zone;
 
 pub use checkpoint::CheckpointPolicy;
+pub use claude::Claude;
+pub use codex::Codex;
 pub use common_fs;
 pub use discover::{Root, RootState};
-pub use locations::Locations;
+pub use json::parse_time;
+pub use locations::{Locations, Place};
 pub use models::Model;
 pub use money::NanoUsd;
-pub use openclaw::{ConfigError, configured_prices};
-pub use prices::{Price, Prices, Rates};
+pub use objects::{read_objects, skim_object};
+pub use openclaw::{ConfigError, OpenClaw, configured_prices};
+pub use prices::{
+    Price, PriceEntry, PriceList, PriceListError, Prices, Rates, ServiceRates, TieredRates,
+    UserPricesError, user_prices, user_prices_path,
+};
 pub use refresh::{OnProgress, Options, Progress, Refreshed, Work, open, refresh};
+pub use source::{
+    Beginning, Event, Key, Lineage, Name, Outcome, Parser, ServiceTier, Source, TranscriptName,
+};
 pub use store::{CacheProblem, SaveError};
-pub use summary::{DailyUsage, Gone, ModelUsage, Query, Summary, Usage};
+pub use summary::{DailyUsage, Gone, ModelUsage, Query, SourceUsage, Summary, Unresolved, Usage};
 pub use tokens::TokenCounts;
 pub use usage::{Freshness, Status, UsageCache};
 pub use zone::{Day, NotADay, UnknownZone, Zone};
@@ -95,3 +115,8 @@ pub use zone::{Day, NotADay, UnknownZone, Zone};
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 struct Readme;
+
+/// The same for the page about sources.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/adding-a-source.md")]
+struct AddingASource;

@@ -5,13 +5,32 @@ use std::{
 
 use common_fs::Fs;
 
+use crate::{Claude, Codex, OpenClaw, Source};
+
 /// Where the transcripts are, and where the cache is kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Locations {
-    /// State directories of OpenClaw, each with `agents/<agent>/sessions` below it.
-    pub openclaw: Vec<PathBuf>,
+    /// Where to look for transcripts.
+    pub places: Vec<Place>,
     /// The cache file. Its directory is created when there is something to keep.
     pub cache: PathBuf,
+}
+
+/// A place to look for the transcripts of a runtime.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// What the transcripts are.
+    pub source: &'static dyn Source,
+    /// The root that [`Source::dirs`] are below, absolute: what is known of a transcript is known
+    /// by its path.
+    pub path: PathBuf,
+}
+
+impl Place {
+    /// A place for transcripts of a source.
+    pub fn new(source: &'static dyn Source, path: impl Into<PathBuf>) -> Self {
+        Self { source, path: path.into() }
+    }
 }
 
 /// The name of the cache file in the state directory.
@@ -20,9 +39,13 @@ const CACHE: &str = "usage-cache.jsonl";
 impl Locations {
     /// The places that the environment variables name, or else the usual ones.
     ///
-    /// OpenClaw: `OPENCLAW_STATE_DIR`, else `~/.openclaw`, or its older name `~/.clawdbot` if
-    /// only that exists. Cache: `UPKEEP_STATE_DIR`, else `upkeep` in `XDG_STATE_HOME`, else
-    /// `~/.local/state/upkeep`.
+    /// * [`OpenClaw`]: `OPENCLAW_STATE_DIR`, else `~/.openclaw`, or its older name `~/.clawdbot`
+    ///   if only that exists.
+    /// * [`Claude`]: `CLAUDE_CONFIG_DIR`, several separated by commas, else `~/.config/claude`
+    ///   and `~/.claude`.
+    /// * [`Codex`]: `CODEX_HOME`, else `~/.codex`.
+    /// * Cache: `UPKEEP_STATE_DIR`, else `upkeep` in `XDG_STATE_HOME`, else
+    ///   `~/.local/state/upkeep`.
     ///
     /// `None` without a home directory where one is needed.
     pub fn from_env(fs: &dyn Fs, env: impl Fn(&str) -> Option<OsString>) -> Option<Self> {
@@ -32,6 +55,17 @@ impl Locations {
             Some(path) => path,
             None => usual_openclaw(fs, home?),
         };
+        let claude = match claude_dirs(&env, home) {
+            dirs if dirs.is_empty() => vec![home?.join(".config/claude"), home?.join(".claude")],
+            dirs => dirs,
+        };
+        let codex = match path_in(&env, home, "CODEX_HOME") {
+            Some(path) => path,
+            None => home?.join(".codex"),
+        };
+        let mut places = vec![Place::new(&OpenClaw, openclaw)];
+        places.extend(claude.into_iter().map(|dir| Place::new(&Claude, dir)));
+        places.push(Place::new(&Codex, codex));
         let state = match path_in(&env, home, "UPKEEP_STATE_DIR") {
             Some(path) => path,
             // The XDG base directory specification: relative paths are invalid and ignored.
@@ -40,23 +74,40 @@ impl Locations {
                 None => home?.join(".local/state/upkeep"),
             },
         };
-        Some(Self { openclaw: vec![openclaw], cache: state.join(CACHE) })
+        Some(Self { places, cache: state.join(CACHE) })
     }
 }
 
 fn usual_openclaw(fs: &dyn Fs, home: &Path) -> PathBuf {
     let (current, legacy) = (home.join(".openclaw"), home.join(".clawdbot"));
-    if fs.open_dir(&current).is_err() && fs.open_dir(&legacy).is_ok() { legacy } else { current }
+    let is_missing = fs.open_dir(&current).is_err_and(|error| error.is_not_found());
+    if is_missing && fs.open_dir(&legacy).is_ok() { legacy } else { current }
+}
+
+/// The directories in `CLAUDE_CONFIG_DIR`. Some people name the `projects` in them.
+fn claude_dirs(env: impl Fn(&str) -> Option<OsString>, home: Option<&Path>) -> Vec<PathBuf> {
+    let Some(list) = env("CLAUDE_CONFIG_DIR") else { return Vec::new() };
+    let Some(list) = list.to_str() else { return vec![PathBuf::from(list)] };
+    let dirs = list.split(',').filter_map(|text| path(text, home));
+    let without_projects = |dir: PathBuf| match dir.parent() {
+        Some(parent) if dir.ends_with("projects") => parent.to_owned(),
+        _ => dir,
+    };
+    dirs.map(without_projects).collect()
 }
 
 /// A path from a variable: surrounding space is dropped, `~` is the home directory.
-fn path_in(
+pub(crate) fn path_in(
     env: impl Fn(&str) -> Option<OsString>,
     home: Option<&Path>,
     name: &str,
 ) -> Option<PathBuf> {
     let value = env(name)?;
     let Some(text) = value.to_str() else { return Some(PathBuf::from(value)) };
+    path(text, home)
+}
+
+fn path(text: &str, home: Option<&Path>) -> Option<PathBuf> {
     let text = text.trim();
     if text.is_empty() {
         return None;
@@ -89,7 +140,32 @@ mod tests {
         };
         let found = Locations::from_env(&sim.fs, get)?;
         let text = |path: &Path| path.to_str().unwrap().to_owned();
-        Some((text(&found.openclaw[0]), text(&found.cache)))
+        Some((text(&found.places[0].path), text(&found.cache)))
+    }
+
+    fn places(env: &[(&str, &str)], source: &str) -> Vec<String> {
+        let get = |name: &str| {
+            env.iter().find(|(key, _)| *key == name).map(|(_, value)| OsString::from(value))
+        };
+        let found = Locations::from_env(&Sim::new().fs, get).unwrap();
+        let of_source = found.places.iter().filter(|place| place.source.name() == source);
+        of_source.map(|place| place.path.to_str().unwrap().to_owned()).collect()
+    }
+
+    #[test]
+    fn each_runtime_has_its_places() {
+        let home = ("HOME", "/h");
+        assert_eq!(places(&[home], "claude"), ["/h/.config/claude", "/h/.claude"]);
+        assert_eq!(places(&[home], "codex"), ["/h/.codex"]);
+        assert_eq!(places(&[home, ("CODEX_HOME", "/x")], "codex"), ["/x"]);
+        for (list, dirs) in [
+            ("/a", &["/a"][..]),
+            (" /a , ~/b,", &["/a", "/h/b"]),
+            ("/a/projects,/b/", &["/a", "/b/"]),
+            (" , ", &["/h/.config/claude", "/h/.claude"]),
+        ] {
+            assert_eq!(places(&[home, ("CLAUDE_CONFIG_DIR", list)], "claude"), dirs, "{list}");
+        }
     }
 
     #[test]
@@ -117,7 +193,12 @@ mod tests {
         }
         assert_eq!(locations(&[], &[]), None);
         assert_eq!(locations(&[], &[("OPENCLAW_STATE_DIR", "/o")]), None);
-        let both = [("OPENCLAW_STATE_DIR", "/o"), ("UPKEEP_STATE_DIR", "/u")];
-        assert!(locations(&[], &both).is_some());
+        let all = [
+            ("OPENCLAW_STATE_DIR", "/o"),
+            ("UPKEEP_STATE_DIR", "/u"),
+            ("CLAUDE_CONFIG_DIR", "/c"),
+            ("CODEX_HOME", "/x"),
+        ];
+        assert!(locations(&[], &all).is_some());
     }
 }

@@ -5,16 +5,46 @@
 //! in full.
 
 mod config;
-
 mod line;
 mod name;
 mod records;
 mod usage;
 
-pub use config::{ConfigError, configured_prices};
-pub(crate) use name::{Name, Transcript, classify};
-pub(crate) use records::{Outcome, read_line};
+use std::ffi::OsStr;
 
-/// Goes up when the same bytes give other events or other buckets than before; then all
-/// transcripts are read again.
-pub(crate) const PARSER_VERSION: u32 = 1;
+use crate::{Event, Name, Outcome, Parser, Source};
+
+pub use config::{ConfigError, configured_prices};
+
+/// [OpenClaw](https://docs.openclaw.ai): `agents/<agent>/sessions` below a state directory.
+#[derive(Clone, Copy, Debug)]
+pub struct OpenClaw;
+
+impl Source for OpenClaw {
+    fn name(&self) -> &'static str {
+        "openclaw"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn dirs(&self) -> &'static [&'static str] {
+        &["agents/*/sessions"]
+    }
+
+    fn classify<'n>(&self, name: &'n OsStr) -> Name<'n> {
+        name::classify(name)
+    }
+
+    fn parser(&self, _: Option<&str>) -> Box<dyn Parser> {
+        Box::new(Self)
+    }
+}
+
+/// Each line stands for itself.
+impl Parser for OpenClaw {
+    fn line(&mut self, line: &[u8], hand_on: &mut dyn FnMut(&Event<'_>)) -> Outcome {
+        records::read_line(line, hand_on)
+    }
+}

@@ -8,16 +8,15 @@ use std::{
     },
 };
 
-/// Below this a thread costs more than it saves.
-const MAP_ITEMS_MIN: usize = 2_000;
-
-/// Applies `work` to each item; the results are in the order of the items.
+/// Applies `work` to each item; the results are in the order of the items. No thread is started
+/// for less than `items_min` of them.
 pub(crate) fn map<T: Sync, R: Send>(
     items: &[T],
     threads: usize,
+    items_min: usize,
     work: impl Fn(&T) -> R + Sync,
 ) -> Vec<R> {
-    let threads = threads.min(items.len() / MAP_ITEMS_MIN).max(1);
+    let threads = threads.min(items.len() / items_min.max(1)).max(1);
     if threads == 1 {
         return items.iter().map(work).collect();
     }
@@ -105,9 +104,10 @@ mod tests {
     fn a_map_keeps_the_order() {
         let items: Vec<usize> = (0..10_001).collect();
         for threads in [1, 2, 3, 8] {
-            assert_eq!(map(&items, threads, |item| item * 2), map(&items, 1, |item| item * 2));
+            let doubled = map(&items, threads, 1_000, |item| item * 2);
+            assert_eq!(doubled, map(&items, 1, 1, |item| item * 2));
         }
-        assert_eq!(map(&[], 4, |item: &usize| *item), Vec::<usize>::new());
+        assert_eq!(map(&[], 4, 0, |item: &usize| *item), Vec::<usize>::new());
     }
 
     #[test]

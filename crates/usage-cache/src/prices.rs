@@ -1,23 +1,38 @@
-use std::{
-    collections::HashMap,
-    path::{Path, PathBuf},
-};
+//! What tokens cost.
+//!
+//! A [`Price`] is of one model, in dollars per million tokens; a [`PriceList`] has many, with
+//! where each comes from. [`Prices`] is what a summary is made at: what the user has configured
+//! first, then lists.
 
-use crate::{
-    Model, NanoUsd, TokenCounts,
-    rollup::{Bucket, PriceClass, TIER_STARTS},
-};
+mod convert;
+mod entry;
+mod list;
+mod name;
+mod render;
+mod table;
+mod user;
+mod wire;
+
+pub use entry::{PriceEntry, ServiceRates, TieredRates};
+pub use list::{PriceList, PriceListError};
+pub(crate) use table::DirPrices;
+pub use table::Prices;
+pub use user::{UserPricesError, user_prices, user_prices_path};
+
+use crate::{NanoUsd, TokenCounts, rollup::TIER_STARTS};
 
 /// What a million tokens cost, by class. `None` is a price that is not known: events that have
 /// such tokens are unpriced.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Rates {
     /// Prompt tokens outside the cache.
     pub input: Option<NanoUsd>,
     /// Generated tokens.
     pub output: Option<NanoUsd>,
-    /// Prompt tokens written to the cache. Those kept for an hour cost twice [`Self::input`].
+    /// Prompt tokens written to the cache.
     pub cache_creation: Option<NanoUsd>,
+    /// Those of them that are kept for an hour; `None` if they cost twice [`Self::input`].
+    pub cache_creation_1h: Option<NanoUsd>,
     /// Prompt tokens read from the cache.
     pub cache_read: Option<NanoUsd>,
 }
@@ -46,73 +61,23 @@ impl Price {
         Some(Self { tiers })
     }
 
+    /// The rates for a request by the size of its prompt, cached tokens included.
+    pub fn rates_for(&self, prompt_tokens: u64) -> Option<&Rates> {
+        self.tier_for(prompt_tokens).map(|(_, rates)| rates)
+    }
+
+    fn tier_for(&self, prompt_tokens: u64) -> Option<&(u64, Rates)> {
+        self.tiers.iter().rev().find(|(start, _)| *start <= prompt_tokens)
+    }
+
     /// The rates for requests of a class, or `None` if it straddles a change of price: cached
     /// sums can be told apart only at the sizes in [`TIER_STARTS`].
     fn rates(&self, tier: u8) -> Option<Rates> {
         let tier = usize::from(tier);
         let first = tier.checked_sub(1).map_or(Some(0), |at| TIER_STARTS.get(at).copied())?;
         let last = TIER_STARTS.get(tier).map_or(u64::MAX, |next| next - 1);
-        let at = |prompt| self.tiers.iter().rev().find(|(start, _)| *start <= prompt);
-        let (rates, end) = (at(first)?, at(last)?);
+        let (rates, end) = (self.tier_for(first)?, self.tier_for(last)?);
         (rates.0 == end.0).then_some(rates.1)
-    }
-}
-
-/// What is known of the prices of models.
-#[derive(Clone, Debug, Default)]
-pub struct Prices {
-    common: Table,
-    /// Prices that hold only for transcripts below a directory.
-    by_dir: Vec<(PathBuf, Table)>,
-}
-
-type Table = HashMap<Model, Price>;
-
-impl Prices {
-    /// No prices: only recorded costs count, the rest is reported as unpriced.
-    pub fn none() -> Self {
-        Self::default()
-    }
-
-    /// Sets the price of a model of a provider, unless it has one.
-    pub fn add(&mut self, provider: &str, model: &str, price: Price) {
-        self.common.entry(key(provider, model)).or_insert(price);
-    }
-
-    /// As [`add`](Self::add), for the transcripts below `dir`; there it comes before others.
-    pub fn add_below(&mut self, dir: &Path, provider: &str, model: &str, price: Price) {
-        let known = self.by_dir.iter().position(|(known, _)| known == dir);
-        let at = known.unwrap_or_else(|| {
-            self.by_dir.push((dir.to_owned(), Table::new()));
-            self.by_dir.len() - 1
-        });
-        if let Some((_, table)) = self.by_dir.get_mut(at) {
-            table.entry(key(provider, model)).or_insert(price);
-        }
-    }
-
-    /// The prices for the transcripts in `dir`.
-    pub(crate) fn in_dir(&self, dir: &Path) -> DirPrices<'_> {
-        let own = self.by_dir.iter().filter(|(above, _)| dir.starts_with(above));
-        DirPrices { tables: own.map(|(_, table)| table).chain([&self.common]).collect() }
-    }
-}
-
-fn key(provider: &str, model: &str) -> Model {
-    Model { provider: Some(provider.to_owned()), name: Some(model.to_owned()) }
-}
-
-/// The prices that hold in a directory, the most special first.
-pub(crate) struct DirPrices<'p> {
-    tables: Vec<&'p Table>,
-}
-
-impl DirPrices<'_> {
-    /// What the events of a bucket cost, or `None` if that is unknown.
-    pub(crate) fn cost(&self, model: &Model, bucket: &Bucket) -> Option<NanoUsd> {
-        let PriceClass::ToPrice(tier) = bucket.class else { return Some(bucket.recorded) };
-        let price = self.tables.iter().find_map(|table| table.get(model))?;
-        estimate(&bucket.tokens, bucket.cache_creation_1h, &price.rates(tier)?)
     }
 }
 
@@ -120,11 +85,12 @@ impl DirPrices<'_> {
 fn estimate(tokens: &TokenCounts, cache_creation_1h: u64, rates: &Rates) -> Option<NanoUsd> {
     let hour = cache_creation_1h.min(tokens.cache_creation);
     let twice_input = rates.input.map(|input| NanoUsd(input.0.saturating_mul(2)));
+    let for_an_hour = rates.cache_creation_1h.or(twice_input);
     let terms = [
         (tokens.input, rates.input),
         (tokens.output, rates.output),
         (tokens.cache_creation - hour, rates.cache_creation),
-        (hour, twice_input),
+        (hour, for_an_hour),
         (tokens.cache_read, rates.cache_read),
     ];
     let mut exact = 0_u128;
@@ -145,6 +111,7 @@ mod tests {
             input: usd(input),
             output: usd(output),
             cache_creation: usd(input),
+            cache_creation_1h: None,
             cache_read: usd(0),
         }
     }
@@ -163,11 +130,13 @@ mod tests {
     }
 
     #[test]
-    fn an_hour_in_the_cache_costs_twice_the_input() {
+    fn an_hour_in_the_cache_costs_twice_the_input_or_what_is_said() {
         let tokens = TokenCounts { cache_creation: 100, ..TokenCounts::default() };
         let rates = Rates { input: Some(NanoUsd(10_000_000)), ..rates(0, 0) };
         assert_eq!(estimate(&tokens, 40, &rates), Some(NanoUsd(800)));
         assert_eq!(estimate(&tokens, u64::MAX, &rates), Some(NanoUsd(2_000)));
+        let rates = Rates { cache_creation_1h: Some(NanoUsd(50_000_000)), ..rates };
+        assert_eq!(estimate(&tokens, 40, &rates), Some(NanoUsd(2_000)));
     }
 
     #[test]

@@ -10,11 +10,12 @@ use std::{
 use common_fs::{FileId, FsError, Timestamp};
 
 use crate::{
+    Name, Source, TranscriptName,
     discover::{Discovery, Found},
     entries::{Entries, Entry},
     freshness::{self, Decision},
-    openclaw::{self, Name, Transcript},
     scope::{Reach, Scope},
+    transcript::Transcript,
 };
 
 /// What a refresh has to do, and how things stand before it.
@@ -141,8 +142,9 @@ fn decide<'e>(
 ) -> (Option<&'e Entry>, Decision) {
     let dir = discovery.dirs.get(found.dir);
     let entry = dir.and_then(|dir| entries.dir(&dir.path)?.get(&found.name));
-    let decision =
-        entry.map_or(Decision::Rescan, |entry| freshness::decide(&found.stat, &entry.transcript));
+    let decision = dir.zip(entry).map_or(Decision::Rescan, |(dir, entry)| {
+        freshness::decide(&found.stat, &entry.transcript, dir.source)
+    });
     (entry, decision)
 }
 
@@ -174,7 +176,7 @@ fn look_for_missing(
                 plan.standing.unverified_files += u64::from(!was_gone);
                 continue;
             }
-            displaced.add_missing(path(), entry);
+            displaced.add_missing(scope.source(&entry.transcript.source), path(), entry);
             if !was_gone {
                 plan.gone.push(path());
             }
@@ -185,41 +187,44 @@ fn look_for_missing(
 /// Known transcripts that are not where they were: they may be what is found elsewhere.
 #[derive(Default)]
 struct Displaced {
-    by_id: HashMap<FileId, Vec<PathBuf>>,
+    by_id: HashMap<FileId, Vec<Missing>>,
     /// Live transcripts that are missing, by directory and session.
-    live: HashMap<(PathBuf, Vec<u8>), MissingLive>,
+    live: HashMap<(PathBuf, Vec<u8>), Missing>,
 }
 
-struct MissingLive {
+#[derive(Clone)]
+struct Missing {
     path: PathBuf,
     modified: Timestamp,
     gone_since: Option<Timestamp>,
 }
 
-impl MissingLive {
-    /// Whether an archive of its session has to be compared with it.
-    ///
-    /// One that was read before the transcript was missed may hold the same: then both count,
-    /// and neither is a copy as long as both exist.
-    fn may_be(&self, archived_at: Timestamp, archive: Option<&Entry>) -> bool {
-        let Some(archive) = archive else { return true };
-        let compared = self.gone_since.is_some_and(|gone| gone <= archive.transcript.scanned_at);
-        !compared && self.modified.unix_millis() <= archived_at.unix_millis()
+impl Missing {
+    fn new(path: PathBuf, entry: &Entry) -> Self {
+        let Transcript { fingerprint, gone_since, .. } = *entry.transcript;
+        Self { path, modified: fingerprint.modified, gone_since }
+    }
+
+    /// Whether a transcript that was found was held against this one: since this one is missed,
+    /// it was read.
+    fn was_compared(&self, found: Option<&Entry>) -> bool {
+        let gone_since = self.gone_since;
+        found
+            .is_some_and(|found| gone_since.is_some_and(|gone| gone <= found.transcript.scanned_at))
     }
 }
 
 impl Displaced {
     /// Another file is at its path now.
     fn add_moved(&mut self, path: PathBuf, entry: &Entry) {
-        self.by_id.entry(entry.transcript.fingerprint.id).or_default().push(path);
+        let id = entry.transcript.fingerprint.id;
+        self.by_id.entry(id).or_default().push(Missing::new(path, entry));
     }
 
     /// Nothing is at its path now.
-    fn add_missing(&mut self, path: PathBuf, entry: &Entry) {
-        if let Some((key, Transcript { archived_at: None, .. })) = session(&path) {
-            let modified = entry.transcript.fingerprint.modified;
-            let gone_since = entry.transcript.gone_since;
-            self.live.insert(key, MissingLive { path: path.clone(), modified, gone_since });
+    fn add_missing(&mut self, source: Option<&dyn Source>, path: PathBuf, entry: &Entry) {
+        if let Some((key, TranscriptName { archived_at: None, .. })) = session(source, &path) {
+            self.live.insert(key, Missing::new(path.clone(), entry));
         }
         self.add_moved(path, entry);
     }
@@ -234,20 +239,21 @@ impl Displaced {
         found: &Found,
         entry: Option<&Entry>,
     ) -> Vec<PathBuf> {
-        let mut candidates = Vec::new();
-        let is_known = |entry: &Entry| entry.transcript.fingerprint.id == found.stat.id;
-        if !entry.is_some_and(is_known)
-            && let Some(paths) = self.by_id.get(&found.stat.id)
-        {
-            candidates.extend(paths.iter().cloned());
-        }
+        // What is known of another file says nothing of this one.
+        let is_same = |entry: &&Entry| entry.transcript.fingerprint.id == found.stat.id;
+        let same = entry.filter(is_same);
+        let path = discovery.path(found);
+        let by_id = self.by_id.get(&found.stat.id).into_iter().flatten();
+        let by_id = by_id.filter(|missing| missing.path != path && !missing.was_compared(same));
+        let mut candidates: Vec<PathBuf> = by_id.map(|missing| missing.path.clone()).collect();
         if self.live.is_empty() {
             return candidates;
         }
-        let path = discovery.path(found);
-        if let Some((key, Transcript { archived_at: Some(time), .. })) = session(&path)
+        let source = discovery.dirs.get(found.dir).map(|dir| dir.source);
+        if let Some((key, TranscriptName { archived_at: Some(time), .. })) = session(source, &path)
             && let Some(live) = self.live.get(&key)
-            && live.may_be(time, entry)
+            && live.modified.unix_millis() <= time.unix_millis()
+            && !live.was_compared(entry)
         {
             candidates.push(live.path.clone());
         }
@@ -258,7 +264,10 @@ impl Displaced {
 }
 
 /// The directory and session of a transcript, and what else its name tells.
-fn session(path: &Path) -> Option<((PathBuf, Vec<u8>), Transcript<'_>)> {
-    let Name::Transcript(transcript) = openclaw::classify(path.file_name()?) else { return None };
-    Some(((path.parent()?.to_owned(), transcript.session?.to_owned()), transcript))
+fn session<'p>(
+    source: Option<&dyn Source>,
+    path: &'p Path,
+) -> Option<((PathBuf, Vec<u8>), TranscriptName<'p>)> {
+    let Name::Transcript(name) = source?.classify(path.file_name()?) else { return None };
+    Some(((path.parent()?.to_owned(), name.session?.to_owned()), name))
 }

@@ -118,7 +118,7 @@ pub fn open(host: Host<'_>, options: &Options) -> (UsageCache, Vec<CacheProblem>
     let loaded = store::load(host, &locations.cache);
     let plan = reconcile::reconcile(&loaded.entries, &discovery);
     // Where there is no lock to look at, nobody holds it.
-    let refreshing = store::is_busy(host.fs, &locations.cache).unwrap_or(false);
+    let refreshing = store::is_busy(host, &locations.cache).unwrap_or(false);
     let Loaded { entries, models, problem, .. } = loaded;
     let usage = UsageCache::new(entries, models, discovery, plan.standing, refreshing);
     (usage, problem.into_iter().collect())
@@ -134,7 +134,7 @@ pub fn open(host: Host<'_>, options: &Options) -> (UsageCache, Vec<CacheProblem>
 /// nothing is opened or written.
 pub fn refresh(host: Host<'_>, options: &Options, on_progress: OnProgress<'_>) -> Refreshed {
     let started = host.clock.monotonic();
-    let discovery = discover(host, options);
+    let mut discovery = discover(host, options);
     let mut loaded = store::load(host, &options.locations.cache);
     let mut plan = reconcile::reconcile(&loaded.entries, &discovery);
     let mut problems: Vec<CacheProblem> = loaded.problem.take().into_iter().collect();
@@ -145,6 +145,8 @@ pub fn refresh(host: Host<'_>, options: &Options, on_progress: OnProgress<'_>) -
             Ok(Some((opened, reloaded))) => {
                 saver = Some(opened);
                 if reloaded {
+                    // Whoever saved has looked since.
+                    discovery = discover(host, options);
                     plan = reconcile::reconcile(&loaded.entries, &discovery);
                 }
             }
@@ -156,7 +158,7 @@ pub fn refresh(host: Host<'_>, options: &Options, on_progress: OnProgress<'_>) -
     let models = Mutex::new(models);
     let tasks: Vec<Task<'_>> =
         plan.jobs.iter().filter_map(|job| Task::new(job, &discovery, &entries)).collect();
-    let scanner = Scanner { clock: host.clock, models: &models, options };
+    let scanner = Scanner { fs: host.fs, clock: host.clock, models: &models, options };
     let mut run =
         Run::new(host.clock, options, &models, entries, std::mem::take(&mut plan.standing), saver);
     run.take_known(&plan);
@@ -172,7 +174,7 @@ pub fn refresh(host: Host<'_>, options: &Options, on_progress: OnProgress<'_>) -
 }
 
 fn discover(host: Host<'_>, options: &Options) -> Discovery {
-    discover::discover(host.fs, &options.locations.openclaw, options.threads.get())
+    discover::discover(host.fs, &options.locations.places, options.threads.get())
 }
 
 /// Takes the right to save; `None` if another process has it. If another process has saved
@@ -191,7 +193,7 @@ fn open_to_save<'d>(
     };
     let reload = !saver.is_unchanged()?;
     if reload {
-        *loaded = store::load(host, path);
+        *loaded = store::load(host, &options.locations.cache);
         saver.reloaded(loaded.on_disk);
     }
     Ok(Some((saver, reload)))

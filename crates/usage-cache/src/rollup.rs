@@ -3,18 +3,11 @@
 //! Enough to answer every question about tokens and costs, by any civil day in any time zone
 //! and at any prices, without reading the transcript again; and no more.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::{Mutex, PoisonError},
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use common_fs::Timestamp;
 
-use crate::{
-    NanoUsd, TokenCounts,
-    event::Event,
-    models::{Model, ModelId, Models},
-};
+use crate::{Event, NanoUsd, ServiceTier, TokenCounts, models::ModelId};
 
 const QUARTER_NANOS: i64 = 15 * 60 * 1_000_000_000;
 
@@ -40,8 +33,8 @@ impl Quarter {
 /// Prompt sizes at which some provider changes its price for the whole request, as the first
 /// size of the next tier. Both readings of "200k" occur: "from" and "more than".
 ///
-/// Requests of the same tier can be priced together. A change of this list is a change of the
-/// parser: see [`PARSER_VERSION`](crate::openclaw::PARSER_VERSION).
+/// Requests of the same tier can be priced together. A change of this list is a change of
+/// what is kept: raise [`Source::version`](crate::Source::version) of all sources with it.
 pub(crate) const TIER_STARTS: [u64; 10] =
     [32_000, 32_001, 128_000, 128_001, 200_000, 200_001, 256_000, 256_001, 272_000, 272_001];
 
@@ -50,31 +43,42 @@ pub(crate) const TIER_STARTS: [u64; 10] =
 pub(crate) enum PriceClass {
     /// The transcript recorded it.
     Recorded,
-    /// It has to be priced as a request in this tier: the number of [`TIER_STARTS`] that its
-    /// prompt has reached.
-    ToPrice(u8),
+    /// It has to be priced,
+    ToPrice {
+        /// at these terms,
+        service: ServiceTier,
+        /// as a request of this size: the number of [`TIER_STARTS`] that its prompt has
+        /// reached.
+        size: u8,
+    },
 }
 
 impl PriceClass {
+    /// Codes of sizes end below this.
+    const SIZES: u8 = 16;
+
     fn of(event: &Event<'_>) -> Self {
         if event.cost.is_some() {
             return Self::Recorded;
         }
         let prompt = event.tokens.prompt();
-        let tier = TIER_STARTS.iter().filter(|&&start| start <= prompt).count();
-        Self::ToPrice(u8::try_from(tier).unwrap_or(u8::MAX))
+        let size = TIER_STARTS.iter().filter(|&&start| start <= prompt).count();
+        Self::ToPrice { service: event.tier, size: u8::try_from(size).unwrap_or(u8::MAX) }
     }
 
     /// As a number, for the cache file.
     pub(crate) fn code(self) -> u8 {
         match self {
             Self::Recorded => 0,
-            Self::ToPrice(tier) => tier.saturating_add(1),
+            Self::ToPrice { service, size } => service.code() * Self::SIZES + size + 1,
         }
     }
 
-    pub(crate) fn from_code(code: u8) -> Self {
-        code.checked_sub(1).map_or(Self::Recorded, Self::ToPrice)
+    pub(crate) fn from_code(code: u8) -> Option<Self> {
+        let Some(size) = (code % Self::SIZES).checked_sub(1) else {
+            return (code == 0).then_some(Self::Recorded);
+        };
+        Some(Self::ToPrice { service: ServiceTier::from_code(code / Self::SIZES)?, size })
     }
 }
 
@@ -159,28 +163,22 @@ impl Rollup {
 }
 
 /// Folds events into a [`Rollup`].
-///
-/// The table of models is shared between threads. It is asked only when the model changes,
-/// which in a transcript is seldom.
-pub(crate) struct RollupBuilder<'m> {
+pub(crate) struct RollupBuilder {
     sums: BTreeMap<Key, Bucket>,
     /// The bucket of the last event, which is also that of most next ones.
     current: Option<Bucket>,
-    models: &'m Mutex<Models>,
-    last_model: Option<(Model, ModelId)>,
 }
 
-impl<'m> RollupBuilder<'m> {
-    pub(crate) fn new(rollup: Option<&Rollup>, models: &'m Mutex<Models>) -> Self {
-        let buckets = rollup.map(Rollup::buckets).unwrap_or_default();
-        let sums = buckets.iter().map(|bucket| (bucket.key(), *bucket)).collect();
-        Self { sums, current: None, models, last_model: None }
+impl RollupBuilder {
+    pub(crate) fn new(rollup: &Rollup) -> Self {
+        let sums = rollup.buckets.iter().map(|bucket| (bucket.key(), *bucket)).collect();
+        Self { sums, current: None }
     }
 
-    pub(crate) fn add(&mut self, event: &Event<'_>) {
+    pub(crate) fn add(&mut self, event: &Event<'_>, model: ModelId) {
         let bucket = Bucket {
             quarter: event.at.map(Quarter::of),
-            model: self.model(event),
+            model,
             class: PriceClass::of(event),
             events: 1,
             tokens: event.tokens,
@@ -194,23 +192,6 @@ impl<'m> RollupBuilder<'m> {
                 add(&mut self.sums, before);
             }
         }
-    }
-
-    fn model(&mut self, event: &Event<'_>) -> ModelId {
-        if let Some((model, id)) = &self.last_model
-            && model.provider.as_deref() == event.provider.as_deref()
-            && model.name.as_deref() == event.model.as_deref()
-        {
-            return *id;
-        }
-        let model = Model {
-            provider: event.provider.as_deref().map(str::to_owned),
-            name: event.model.as_deref().map(str::to_owned),
-        };
-        let mut models = self.models.lock().unwrap_or_else(PoisonError::into_inner);
-        let id = models.intern(model.clone());
-        self.last_model = Some((model, id));
-        id
     }
 
     /// What was folded so far.
@@ -230,12 +211,13 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::{Model, models::Models};
 
     fn bucket() -> impl Strategy<Value = Bucket> {
         (prop::option::of(0..6), 0_u8..3, 1_u64..5).prop_map(|(quarter, class, events)| Bucket {
             quarter: quarter.map(Quarter),
             model: Models::default().intern(Model { provider: None, name: None }),
-            class: PriceClass::from_code(class),
+            class: PriceClass::from_code(class + 1).unwrap(),
             events,
             tokens: TokenCounts { input: events, total: events, ..TokenCounts::default() },
             cache_creation_1h: 0,
@@ -274,8 +256,16 @@ mod tests {
 
     #[test]
     fn classes_have_codes() {
-        for code in 0..=11 {
-            assert_eq!(PriceClass::from_code(code).code(), code);
+        for code in 0..=u8::MAX {
+            if let Some(class) = PriceClass::from_code(code) {
+                assert_eq!(class.code(), code);
+            }
+        }
+        for service in [ServiceTier::Standard, ServiceTier::Batch] {
+            for size in 0..=10 {
+                let class = PriceClass::ToPrice { service, size };
+                assert_eq!(PriceClass::from_code(class.code()), Some(class));
+            }
         }
     }
 }

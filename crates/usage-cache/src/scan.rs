@@ -8,16 +8,16 @@ use std::{
 };
 
 use common_fs::{
-    Access, Clock, Dir, File, FsError, Timestamp,
+    Access, Clock, File, Fs, FsError, Timestamp,
     lines::{Buffer, Limits, Line, LineReader},
 };
 
 use crate::{
-    Options,
+    Options, Outcome, Parser, Source,
+    discover::FoundDir,
     entries::Superseded,
+    fold::Fold,
     models::Models,
-    openclaw::{self, Outcome},
-    rollup::RollupBuilder,
     transcript::{ANCHOR_BYTES, Anchor, Fingerprint, LineCounts, Transcript},
 };
 
@@ -26,6 +26,7 @@ const ATTEMPTS: u32 = 3;
 
 /// What all readings share.
 pub(crate) struct Scanner<'s> {
+    pub(crate) fs: &'s dyn Fs,
     pub(crate) clock: &'s dyn Clock,
     pub(crate) models: &'s Mutex<Models>,
     pub(crate) options: &'s Options,
@@ -67,14 +68,15 @@ impl Scanner<'_> {
     /// the beginning.
     pub(crate) fn scan(
         &self,
-        dir: &dyn Dir,
+        dir: &FoundDir,
         name: &OsStr,
         previous: Option<&Transcript>,
         candidates: &[Candidate],
         buffer: &mut Buffer,
         on_progress: OnProgress<'_>,
     ) -> Scanned {
-        let file = match dir.open(name, Access::Read) {
+        let opened = self.fs.open_dir(&dir.path);
+        let file = match opened.and_then(|dir| dir.open(name, Access::Read)) {
             Ok(file) => file,
             Err(error) if error.is_not_found() => return Scanned::Vanished,
             Err(error) => return Scanned::Failed(error),
@@ -82,7 +84,8 @@ impl Scanner<'_> {
         let superseded = superseded(file.as_ref(), candidates, buffer);
         let mut previous = previous;
         for _ in 0..ATTEMPTS {
-            let pass = Pass { scanner: self, file: file.as_ref(), superseded: &superseded };
+            let (source, file) = (dir.source, file.as_ref());
+            let pass = Pass { scanner: self, source, file, superseded: &superseded };
             match pass.read(previous, buffer, on_progress) {
                 Ok(Read::Done(reading)) => return Scanned::Done(reading),
                 Ok(Read::Interrupted) => return Scanned::Interrupted,
@@ -122,6 +125,7 @@ enum Read {
 /// One attempt to read a file to its end.
 struct Pass<'p> {
     scanner: &'p Scanner<'p>,
+    source: &'p dyn Source,
     file: &'p dyn File,
     superseded: &'p [Superseded],
 }
@@ -155,14 +159,14 @@ impl Pass<'_> {
         let mut state = State {
             fingerprint: Fingerprint::from(&before),
             scanned_at,
+            source: Arc::from(self.source.name()),
+            version: self.source.version(),
             lines: resumed.map(|previous| previous.lines).unwrap_or_default(),
-            rollup: RollupBuilder::new(
-                resumed.map(|previous| &previous.rollup),
-                self.scanner.models,
-            ),
+            parser: self.source.parser(resumed.and_then(|previous| previous.state.as_deref())),
+            fold: Fold::new(resumed, self.scanner.models),
         };
         let reported = self.read_lines(&mut lines, &mut state, on_progress);
-        let transcript = state.so_far(&lines);
+        let transcript = state.so_far(&lines, false);
         let read_to = lines.read_to();
         lines.finish(buffer);
         let Some(reported) = reported? else { return Ok(Read::Interrupted) };
@@ -189,7 +193,9 @@ impl Pass<'_> {
             let bytes = lines.tail_start() - reported;
             if self.scanner.options.progress_bytes <= bytes {
                 reported = lines.tail_start();
-                let transcript = Box::new(state.so_far(lines));
+                let now = Fingerprint::from(&self.file.stat()?);
+                let unsteady = now != state.fingerprint;
+                let transcript = Box::new(state.so_far(lines, unsteady));
                 let superseded = self.superseded.to_vec();
                 if on_progress(Reading { transcript, bytes, superseded }).is_break() {
                     return Ok(None);
@@ -204,33 +210,41 @@ impl Pass<'_> {
 struct State<'m> {
     fingerprint: Fingerprint,
     scanned_at: Timestamp,
+    source: Arc<str>,
+    version: u32,
     lines: LineCounts,
-    rollup: RollupBuilder<'m>,
+    parser: Box<dyn Parser>,
+    fold: Fold<'m>,
 }
 
 impl State<'_> {
     fn take(&mut self, line: Line<'_>) {
         match line {
-            Line::Whole(line) => {
-                let outcome = openclaw::read_line(line, &mut |event| self.rollup.add(event));
-                self.lines.malformed += u64::from(outcome == Outcome::Malformed);
-            }
+            Line::Whole(line) => match self.parser.line(line, &mut |event| self.fold.add(event)) {
+                Outcome::Fine => (),
+                Outcome::Malformed => self.lines.malformed += 1,
+                Outcome::Unresolved => self.lines.unresolved += 1,
+            },
             Line::TooLong { .. } => self.lines.too_long += 1,
         }
     }
 
     /// What is known up to where the reader stands.
-    fn so_far(&self, lines: &LineReader<'_>) -> Transcript {
+    fn so_far(&self, lines: &LineReader<'_>, unsteady: bool) -> Transcript {
         Transcript {
+            source: Arc::clone(&self.source),
+            version: self.version,
             fingerprint: self.fingerprint,
             scanned_at: self.scanned_at,
             parsed_to: lines.tail_start(),
             anchor: Anchor::of(lines.before_tail()),
             complete: false,
-            unsteady: false,
-            outdated: false,
+            unsteady,
             lines: self.lines,
-            rollup: self.rollup.rollup(),
+            state: self.parser.state().map(Arc::from),
+            lineage: self.parser.lineage(),
+            rollup: self.fold.rollup(),
+            log: self.fold.log(),
             gone_since: None,
         }
     }

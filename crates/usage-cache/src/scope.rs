@@ -3,15 +3,18 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::discover::{Discovery, Root, RootState};
+use crate::{
+    Source,
+    discover::{Discovery, Root, RootState},
+};
 
 /// Which directories a discovery can speak of.
 #[derive(Debug)]
 pub(crate) struct Scope {
+    sources: Vec<&'static dyn Source>,
     roots: Vec<Root>,
     listed: HashSet<PathBuf>,
     unlisted: HashSet<PathBuf>,
-    aliases: HashSet<PathBuf>,
 }
 
 /// What a discovery can say of a directory of transcripts.
@@ -21,29 +24,31 @@ pub(crate) enum Reach {
     Seen,
     /// It belongs to a root, but could not be looked at.
     Hidden,
-    /// It belongs to no root, or is another one under another name.
+    /// It belongs to no root.
     Outside,
 }
 
 impl Scope {
     pub(crate) fn of(discovery: &Discovery) -> Self {
         Self {
+            sources: discovery.sources.clone(),
             roots: discovery.roots.clone(),
             listed: discovery.dirs.iter().map(|dir| dir.path.clone()).collect(),
             unlisted: discovery.unlisted.clone(),
-            aliases: discovery.aliases.clone(),
         }
+    }
+
+    /// The source of that name, if transcripts of it were looked for.
+    pub(crate) fn source(&self, name: &str) -> Option<&dyn Source> {
+        self.sources.iter().copied().find(|source| source.name() == name)
     }
 
     pub(crate) fn reach(&self, dir: &Path) -> Reach {
         if self.listed.contains(dir) {
             return Reach::Seen;
         }
-        if self.unlisted.contains(dir) {
+        if dir.ancestors().any(|above| self.unlisted.contains(above)) {
             return Reach::Hidden;
-        }
-        if self.aliases.contains(dir) {
-            return Reach::Outside;
         }
         match self.roots.iter().find(|root| dir.starts_with(&root.path)) {
             // The directory is gone, or the disk that a link leads to: nobody can tell.

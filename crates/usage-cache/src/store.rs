@@ -12,9 +12,10 @@ mod saver;
 use std::{
     ffi::{OsStr, OsString},
     path::Path,
+    time::Duration,
 };
 
-use common_fs::{Access, FileId, Fs, FsError, open_parent};
+use common_fs::{Access, FileId, FsError, Host, open_parent};
 
 pub(crate) use load::{Loaded, load};
 pub use problem::{CacheProblem, SaveError};
@@ -26,15 +27,33 @@ pub(crate) enum OnDisk {
     /// There is none.
     #[default]
     Absent,
-    /// Records are appended to this file, as long as it has this length.
-    Append(FileId, u64),
-    /// It is torn, damaged, or by another parser: it is replaced.
-    Replace,
+    /// Records are appended to this file.
+    Append(Seen),
+    /// It is torn, damaged, or of an older version: it is replaced.
+    Replace(Seen),
+    /// An append to it may or may not have come through: it is replaced.
+    InDoubt,
     /// It is not ours: it gets another name.
-    SetAside,
+    SetAside(Seen),
     /// It is not touched, and nothing is saved.
     Untouchable,
 }
+
+/// A cache file as it was when it was loaded or saved: if it looks otherwise, somebody else has
+/// saved since.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Seen {
+    pub(crate) id: FileId,
+    pub(crate) size_bytes: u64,
+}
+
+/// A record of a session that lasted for years has some megabytes. Longer ones are neither
+/// written nor read: the transcript is read every time.
+const RECORD_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Whoever looks whether somebody is saving holds the lock for a moment.
+const LOCK_ATTEMPTS: u32 = 3;
+const LOCK_PAUSE: Duration = Duration::from_millis(5);
 
 /// The name of the lock beside a cache file.
 fn lock_name(name: &OsStr) -> OsString {
@@ -44,11 +63,20 @@ fn lock_name(name: &OsStr) -> OsString {
 }
 
 /// Whether some process is saving to the cache file now.
-pub(crate) fn is_busy(fs: &dyn Fs, path: &Path) -> Result<bool, FsError> {
-    let (dir, name) = open_parent(fs, path)?;
-    match dir.open(&lock_name(&name), Access::Read) {
-        Ok(lock) => Ok(!lock.try_lock()?),
-        Err(error) if error.is_not_found() => Ok(false),
-        Err(error) => Err(error),
+pub(crate) fn is_busy(host: Host<'_>, path: &Path) -> Result<bool, FsError> {
+    let (dir, name) = open_parent(host.fs, path)?;
+    let lock = match dir.open(&lock_name(&name), Access::Read) {
+        Ok(lock) => lock,
+        Err(error) if error.is_not_found() => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    for attempt in 1..=LOCK_ATTEMPTS {
+        if lock.try_lock()? {
+            return Ok(false);
+        }
+        if attempt < LOCK_ATTEMPTS {
+            host.clock.sleep(LOCK_PAUSE);
+        }
     }
+    Ok(true)
 }

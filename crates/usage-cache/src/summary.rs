@@ -1,13 +1,8 @@
-use std::{
-    collections::{BTreeMap, HashMap},
-    ops::Add,
-};
+mod sums;
 
-use crate::{
-    Day, Model, NanoUsd, Prices, TokenCounts, UsageCache, Zone,
-    models::ModelId,
-    rollup::{Bucket, Quarter},
-};
+use std::ops::Add;
+
+use crate::{Day, Model, NanoUsd, TokenCounts, Zone};
 
 /// Which days a summary is about. Both ends are included; an open end is `None`.
 #[derive(Clone, Debug)]
@@ -20,6 +15,8 @@ pub struct Query {
     pub until: Option<Day>,
     /// What of transcripts that exist no more.
     pub gone: Gone,
+    /// The [name](crate::Source::name) of the only source that is asked about; all if `None`.
+    pub source: Option<String>,
 }
 
 /// Whether transcripts that exist no more are counted, as they last were.
@@ -34,7 +31,7 @@ pub enum Gone {
 impl Query {
     /// All days and all transcripts.
     pub fn all(zone: Zone) -> Self {
-        Self { zone, since: None, until: None, gone: Gone::Include }
+        Self { zone, since: None, until: None, gone: Gone::Include, source: None }
     }
 
     fn contains(&self, day: Day) -> bool {
@@ -56,6 +53,31 @@ pub struct Summary {
     pub gone: Usage,
     /// The models whose price is not known, with the events that are missing from the cost.
     pub unpriced: Vec<ModelUsage>,
+    /// What the totals include of each source, by name.
+    pub sources: Vec<SourceUsage>,
+    /// What may belong to other sessions, and is not counted.
+    pub unresolved: Unresolved,
+}
+
+/// What was used of a source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SourceUsage {
+    /// The [name](crate::Source::name) of the source.
+    pub source: String,
+    /// What was used of it.
+    pub usage: Usage,
+}
+
+/// Events of any time that are not counted, because they may have been used by a session of
+/// which no transcript is known: counting them would be a guess.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Unresolved {
+    /// How many transcripts have such events.
+    pub transcripts: u64,
+    /// How many events they have.
+    pub events: u64,
 }
 
 /// What was used on a day.
@@ -102,8 +124,7 @@ impl Usage {
         self.tokens.is_saturated() || self.cost.is_saturated()
     }
 
-    fn of(bucket: &Bucket, cost: Option<NanoUsd>) -> Self {
-        let Bucket { events, tokens, .. } = *bucket;
+    pub(crate) fn of(events: u64, tokens: TokenCounts, cost: Option<NanoUsd>) -> Self {
         let usage = Self { events, tokens, ..Self::default() };
         match cost {
             Some(cost) => Self { cost, ..usage },
@@ -123,87 +144,5 @@ impl Add for Usage {
             unpriced_events: self.unpriced_events.saturating_add(other.unpriced_events),
             unpriced_tokens: self.unpriced_tokens.saturating_add(other.unpriced_tokens),
         }
-    }
-}
-
-/// Usage by model, while it is being summed up.
-type ByModel = HashMap<ModelId, Usage>;
-
-fn add<K: std::hash::Hash + Eq>(sums: &mut HashMap<K, Usage>, key: K, usage: Usage) {
-    let sum = sums.entry(key).or_default();
-    *sum = *sum + usage;
-}
-
-impl UsageCache {
-    /// Sums up what was used in the days of `query`, at `prices` where no cost was recorded.
-    pub fn summary(&self, query: &Query, prices: &Prices) -> Summary {
-        let mut days = Days { query, known: HashMap::new() };
-        let mut daily: BTreeMap<Day, ByModel> = BTreeMap::new();
-        let mut unpriced = ByModel::new();
-        let (mut untimed, mut gone) = (Usage::default(), Usage::default());
-        for (dir, entries) in self.counted() {
-            let prices = prices.in_dir(dir);
-            for transcript in entries.values().map(|entry| &entry.transcript) {
-                let is_gone = transcript.gone_since.is_some();
-                if is_gone && query.gone == Gone::Exclude {
-                    continue;
-                }
-                for bucket in transcript.rollup.buckets() {
-                    let Some(model) = self.models().get(bucket.model) else { continue };
-                    let usage = Usage::of(bucket, prices.cost(model, bucket));
-                    let Some(quarter) = bucket.quarter else {
-                        untimed = untimed + usage;
-                        continue;
-                    };
-                    let Some(day) = days.day(quarter) else { continue };
-                    add(daily.entry(day).or_default(), bucket.model, usage);
-                    if is_gone {
-                        gone = gone + usage;
-                    }
-                    if 0 < usage.unpriced_events {
-                        add(&mut unpriced, bucket.model, usage);
-                    }
-                }
-            }
-        }
-        let daily = daily.into_iter().map(|(day, by_model)| {
-            let models = self.by_cost(by_model);
-            DailyUsage { day, usage: sum(&models), models }
-        });
-        let daily: Vec<DailyUsage> = daily.collect();
-        let totals = daily.iter().fold(Usage::default(), |total, day| total + day.usage);
-        Summary { daily, totals, untimed, gone, unpriced: self.by_cost(unpriced) }
-    }
-
-    /// The costliest first, then the one with the most tokens, then by name.
-    fn by_cost(&self, by_model: ByModel) -> Vec<ModelUsage> {
-        let named = |(id, usage)| {
-            self.models().get(id).map(|model| ModelUsage { model: model.clone(), usage })
-        };
-        let mut models: Vec<ModelUsage> = by_model.into_iter().filter_map(named).collect();
-        models.sort_by(|a, b| {
-            let size = |usage: &Usage| (usage.cost, usage.tokens.total);
-            size(&b.usage).cmp(&size(&a.usage)).then_with(|| a.model.cmp(&b.model))
-        });
-        models
-    }
-}
-
-fn sum(models: &[ModelUsage]) -> Usage {
-    models.iter().fold(Usage::default(), |sum, model| sum + model.usage)
-}
-
-/// The days of a query, each quarter of an hour looked up once.
-struct Days<'q> {
-    query: &'q Query,
-    known: HashMap<Quarter, Option<Day>>,
-}
-
-impl Days<'_> {
-    fn day(&mut self, quarter: Quarter) -> Option<Day> {
-        let query = self.query;
-        *self.known.entry(quarter).or_insert_with(|| {
-            Some(query.zone.day(quarter.start())).filter(|day| query.contains(*day))
-        })
     }
 }

@@ -1,7 +1,9 @@
+use std::sync::Arc;
+
 use common_fs::{FileId, Stat, Timestamp};
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::rollup::Rollup;
+use crate::{Lineage, log::EventLog, rollup::Rollup};
 
 /// How many bytes before the end of what was parsed have to be the same for a transcript to
 /// count as the one that was parsed.
@@ -38,11 +40,17 @@ impl From<&Stat> for Fingerprint {
 pub(crate) struct LineCounts {
     pub(crate) malformed: u64,
     pub(crate) too_long: u64,
+    pub(crate) unresolved: u64,
 }
 
 /// All that is known of a transcript, from reading it up to some offset.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Transcript {
+    /// The name of the source that it belongs to.
+    pub(crate) source: Arc<str>,
+    /// The [version](crate::Source::version) of the source that read it. If that is another one
+    /// by now, the transcript counts only until it is read again, or for good if it is gone.
+    pub(crate) version: u32,
     /// What the file looked like when it was read.
     pub(crate) fingerprint: Fingerprint,
     /// The wall clock just before that.
@@ -56,11 +64,14 @@ pub(crate) struct Transcript {
     /// Whether the file changed while it was read. An append does no harm, but a rewrite could
     /// have left the beginning of one and the end of another content.
     pub(crate) unsteady: bool,
-    /// Whether another version of the parser made this: then it counts only until the
-    /// transcript is read again, or for good if it is gone.
-    pub(crate) outdated: bool,
     pub(crate) lines: LineCounts,
+    /// What the parser has to know to go on at `parsed_to`.
+    pub(crate) state: Option<Arc<str>>,
+    pub(crate) lineage: Lineage,
+    /// The events without an identity, added up.
     pub(crate) rollup: Rollup,
+    /// The events with one.
+    pub(crate) log: EventLog,
     /// When the file was first found missing. Its events count on.
     pub(crate) gone_since: Option<Timestamp>,
 }

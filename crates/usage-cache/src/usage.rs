@@ -2,6 +2,7 @@ use std::{
     collections::HashMap,
     ffi::OsString,
     path::{Path, PathBuf},
+    sync::OnceLock,
 };
 
 use common_fs::{FsError, Timestamp};
@@ -11,7 +12,9 @@ use crate::{
     entries::{Entries, Entry},
     models::Models,
     reconcile::Standing,
+    resolve::{Numbered, Resolution},
     scope::{Reach, Scope},
+    transcript::Transcript,
 };
 
 /// What is known of all transcripts, in memory.
@@ -24,6 +27,8 @@ pub struct UsageCache {
     models: Models,
     scope: Scope,
     status: Status,
+    /// Worked out when it is first needed.
+    resolution: OnceLock<Resolution>,
 }
 
 /// How complete the answers are.
@@ -48,6 +53,8 @@ pub struct Status {
     pub unfinished_files: u64,
     /// Lines that are no JSON, or only in part.
     pub malformed_lines: u64,
+    /// Lines that record usage, but not how much, so that nothing is counted for them.
+    pub unresolved_lines: u64,
     /// Lines longer than [`Options::line_bytes_max`](crate::Options::line_bytes_max).
     pub too_long_lines: u64,
     /// Names of transcripts that are links, directories or other things, and are passed over.
@@ -95,7 +102,7 @@ impl UsageCache {
     ) -> Self {
         let scope = Scope::of(&discovery);
         let status = Status::new(&entries, &scope, discovery, standing, refreshing);
-        Self { entries, models, scope, status }
+        Self { entries, models, scope, status, resolution: OnceLock::new() }
     }
 
     /// How complete the answers are.
@@ -115,10 +122,30 @@ impl UsageCache {
         paths
     }
 
-    /// The directories that count, each with its entries: those of the roots that were looked
-    /// at.
-    pub(crate) fn counted(&self) -> impl Iterator<Item = (&Path, &HashMap<OsString, Entry>)> {
-        counted(&self.entries, &self.scope)
+    /// The transcripts that count by directory, each with a number of its own.
+    pub(crate) fn by_dir(
+        &self,
+    ) -> impl Iterator<Item = (&Path, impl Iterator<Item = (usize, &Transcript)>)> {
+        let mut first = 0;
+        counted(&self.entries, &self.scope).map(move |(dir, entries)| {
+            let numbers = first..;
+            first += entries.len();
+            (dir, numbers.zip(entries.values().map(|entry| &*entry.transcript)))
+        })
+    }
+
+    /// Who counts the events that several transcripts record.
+    pub(crate) fn resolution(&self) -> &Resolution {
+        self.resolution.get_or_init(|| {
+            let dirs = counted(&self.entries, &self.scope);
+            let transcripts = dirs.flat_map(|(dir, entries)| {
+                entries.iter().map(move |(name, entry)| (dir, name, &*entry.transcript))
+            });
+            let numbered = transcripts.enumerate().map(|(number, (dir, name, transcript))| {
+                Numbered { number, dir, name, transcript }
+            });
+            Resolution::of(numbered)
+        })
     }
 
     pub(crate) fn models(&self) -> &Models {
@@ -126,10 +153,11 @@ impl UsageCache {
     }
 }
 
+/// The directories that count, each with its entries: those of the roots that were looked at.
 fn counted<'e>(
     entries: &'e Entries,
     scope: &Scope,
-) -> impl Iterator<Item = (&'e Path, &'e HashMap<OsString, Entry>)> {
+) -> impl Iterator<Item = (&'e Path, &'e HashMap<OsString, Entry>)> + Clone {
     entries.dirs().filter(|(dir, _)| scope.reach(dir) != Reach::Outside)
 }
 
@@ -163,6 +191,7 @@ impl Status {
             unverified_files,
             unfinished_files: 0,
             malformed_lines: 0,
+            unresolved_lines: 0,
             too_long_lines: 0,
             not_files: discovery.not_files,
             compressed_files: discovery.compressed,
@@ -175,6 +204,7 @@ impl Status {
             status.gone_files += u64::from(transcript.gone_since.is_some());
             status.unfinished_files += u64::from(transcript.has_unfinished_line());
             status.malformed_lines += transcript.lines.malformed;
+            status.unresolved_lines += transcript.lines.unresolved;
             status.too_long_lines += transcript.lines.too_long;
         }
         status

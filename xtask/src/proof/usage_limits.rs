@@ -17,7 +17,7 @@ use common_fs::Host;
 use demo_corpus::Corpus;
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
-use usage_cache::{Locations, Options};
+use usage_cache::{Locations, OpenClaw, Options, Place};
 
 use super::{claim, claim_at_most};
 
@@ -142,7 +142,10 @@ fn peak_memory_bytes() -> anyhow::Result<u64> {
 }
 
 fn locations(root: &Path) -> Locations {
-    Locations { openclaw: vec![root.to_owned()], cache: root.join("state/usage-cache.jsonl") }
+    Locations {
+        places: vec![Place::new(&OpenClaw, root)],
+        cache: root.join("state/usage-cache.jsonl"),
+    }
 }
 
 /// A state directory of OpenClaw, and a cache.

@@ -14,7 +14,9 @@ use std::{
 use anyhow::ensure;
 use common_fs::{Clock, Host, SystemClock, Timestamp};
 use serde::Serialize;
-use usage_cache::{CheckpointPolicy, Locations, Options, Prices, Query, Refreshed, Zone};
+use usage_cache::{
+    CheckpointPolicy, Locations, OpenClaw, Options, Place, Prices, Query, Refreshed, Zone,
+};
 
 use super::{
     claim, claim_at_most,
@@ -137,7 +139,7 @@ impl Proof {
         let sessions = root.join("agents/main/sessions");
         fs_err::create_dir_all(&sessions)?;
         let locations = Locations {
-            openclaw: vec![root.to_owned()],
+            places: vec![Place::new(&OpenClaw, root)],
             cache: root.join("state/usage-cache.jsonl"),
         };
         let options = Options { checkpoint: CheckpointPolicy::DEFAULT, ..Options::new(locations) };

@@ -9,7 +9,7 @@ use common_fs::{Access, Fs, FsError, follow_links, read_whole};
 use serde_json::Value;
 
 use crate::{
-    Locations, NanoUsd,
+    Locations, NanoUsd, OpenClaw, Place, Source as _,
     prices::{Price, Prices, Rates},
 };
 
@@ -46,7 +46,9 @@ pub enum ConfigError {
 pub fn configured_prices(fs: &dyn Fs, locations: &Locations) -> (Prices, Vec<ConfigError>) {
     let mut prices = Prices::none();
     let mut errors = Vec::new();
-    for state_dir in &locations.openclaw {
+    let is_openclaw = |place: &&Place| place.source.name() == OpenClaw.name();
+    let places = locations.places.iter().filter(is_openclaw);
+    for state_dir in places.map(|place| &place.path) {
         for agent in agents(fs, state_dir) {
             let dir = state_dir.join("agents").join(agent);
             match read(fs, &dir.join("agent/models.json")) {
@@ -60,7 +62,7 @@ pub fn configured_prices(fs: &dyn Fs, locations: &Locations) -> (Prices, Vec<Con
             Ok(config) => {
                 let models = config.get("models").unwrap_or(&Value::Null);
                 each_price(models, &mut |provider, model, price| {
-                    prices.add(provider, model, price);
+                    prices.add_below(state_dir, provider, model, price);
                 });
             }
             Err(error) => errors.push(error),
@@ -152,8 +154,9 @@ fn rates(cost: &Value) -> Option<Rates> {
         input: rate("input"),
         output: rate("output"),
         cache_creation: rate("cacheWrite"),
+        cache_creation_1h: None,
         cache_read: rate("cacheRead"),
     };
-    let Rates { input, output, cache_creation, cache_read } = rates;
+    let Rates { input, output, cache_creation, cache_read, .. } = rates;
     input.or(output).or(cache_creation).or(cache_read).map(|_| rates)
 }

@@ -3,9 +3,8 @@
 //! The fields that matter are kept as slices of the line, the rest is skipped without being
 //! built. So no value, whatever its type, makes a line unreadable; only what is no JSON does.
 
-use std::{borrow::Cow, fmt};
+use std::fmt;
 
-use common_fs::Timestamp;
 use serde::{
     Deserialize, Deserializer,
     de::{self, IgnoredAny, MapAccess, SeqAccess, Visitor},
@@ -13,11 +12,10 @@ use serde::{
 use serde_json::value::RawValue;
 
 use super::usage;
-use crate::event::Event;
-
-/// Times outside these bounds are taken for missing: civil calendars end before them.
-const YEAR_1900_MILLIS: i64 = -2_208_988_800_000;
-const YEAR_2200_MILLIS: i64 = 7_258_118_400_000;
+use crate::{
+    Event,
+    json::{Text, millis, name, not_null, time},
+};
 
 /// The fields of a line that matter.
 #[derive(Default)]
@@ -44,113 +42,15 @@ impl<'a> Line<'a> {
         let usage = not_null(message.usage).or(not_null(self.usage))?;
         let usage = usage::read(usage)?;
         Some(Event {
-            at: message.millis().or_else(|| self.iso_time()),
+            at: message.timestamp.and_then(millis).or_else(|| time(self.timestamp?)),
             provider: message.provider.and_then(name).or_else(|| self.provider.and_then(name)),
             model: message.model.and_then(name).or_else(|| self.model.and_then(name)),
             tokens: usage.tokens,
             cache_creation_1h: usage.cache_creation_1h,
             cost: usage.cost,
+            ..Event::default()
         })
     }
-
-    /// `timestamp` as a number: milliseconds since the Unix epoch.
-    fn millis(&self) -> Option<Timestamp> {
-        #[expect(clippy::cast_possible_truncation, reason = "`as` saturates, the bounds follow")]
-        let millis = usage::number(self.timestamp?)?.floor() as i64;
-        bounded(millis)
-    }
-
-    /// `timestamp` as text.
-    fn iso_time(&self) -> Option<Timestamp> {
-        parse_time(&text(self.timestamp?)?)
-    }
-}
-
-fn bounded(millis: i64) -> Option<Timestamp> {
-    let plausible = (YEAR_1900_MILLIS..YEAR_2200_MILLIS).contains(&millis);
-    plausible.then(|| Timestamp::from_unix_millis(millis)).flatten()
-}
-
-/// A date and time as JavaScript's `Date` reads it: RFC 3339, a date alone (midnight UTC), or
-/// RFC 2822. Without an offset it is taken as UTC, so that the answer does not depend on where
-/// the report is made.
-fn parse_time(text: &str) -> Option<Timestamp> {
-    let utc = jiff::tz::TimeZone::UTC;
-    let time = text
-        .parse::<jiff::Timestamp>()
-        .or_else(|_| {
-            let local: jiff::civil::DateTime = text.parse()?;
-            utc.to_timestamp(local)
-        })
-        .or_else(|_| jiff::fmt::rfc2822::parse(text).map(|time| time.timestamp()))
-        .ok()?;
-    bounded(time.as_millisecond())
-}
-
-fn not_null(raw: Option<&RawValue>) -> Option<&RawValue> {
-    raw.filter(|raw| raw.get() != "null")
-}
-
-/// A string; one that is not well-formed Unicode counts as missing.
-fn text(raw: &RawValue) -> Option<Cow<'_, str>> {
-    let quoted = raw.get().strip_prefix('"')?.strip_suffix('"')?;
-    if quoted.contains('\\') {
-        return serde_json::from_str(raw.get()).ok().map(Cow::Owned);
-    }
-    Some(Cow::Borrowed(quoted))
-}
-
-/// No model has a longer name; what is longer is cut.
-const NAME_BYTES_MAX: usize = 256;
-
-/// A string that is kept for as long as the transcript.
-fn name(raw: &RawValue) -> Option<Cow<'_, str>> {
-    let cut = |name: &str| name.floor_char_boundary(NAME_BYTES_MAX);
-    text(raw).map(|name| match name {
-        Cow::Borrowed(name) => Cow::Borrowed(name.get(..cut(name)).unwrap_or_default()),
-        Cow::Owned(mut name) => {
-            name.truncate(cut(&name));
-            Cow::Owned(name)
-        }
-    })
-}
-
-/// A string that borrows where it can, for keys.
-pub(super) struct Text<'a>(pub(super) Cow<'a, str>);
-
-impl<'de> Deserialize<'de> for Text<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct TextVisitor;
-        impl<'de> Visitor<'de> for TextVisitor {
-            type Value = Text<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string")
-            }
-
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Text<'de>, E> {
-                Ok(Text(Cow::Borrowed(text)))
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Text<'de>, E> {
-                Ok(Text(Cow::Owned(text.to_owned())))
-            }
-        }
-        deserializer.deserialize_str(TextVisitor)
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(field_identifier, rename_all = "lowercase")]
-enum Key {
-    Timestamp,
-    Provider,
-    Model,
-    Usage,
-    Message,
-    Role,
-    #[serde(other)]
-    Other,
 }
 
 impl<'de> Deserialize<'de> for Line<'de> {
@@ -174,17 +74,17 @@ impl<'de> Visitor<'de> for LineVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Line<'de>, A::Error> {
         let mut line = Line::default();
-        while let Some(key) = map.next_key::<Key>()? {
-            match key {
-                Key::Timestamp => line.timestamp = Some(map.next_value()?),
-                Key::Provider => line.provider = Some(map.next_value()?),
-                Key::Model => line.model = Some(map.next_value()?),
-                Key::Usage => line.usage = Some(map.next_value()?),
-                Key::Role if self.depth == 1 => line.role = Some(map.next_value()?),
-                Key::Message if self.depth == 0 => {
+        while let Some(key) = map.next_key::<Text<'de>>()? {
+            match (&*key.0, self.depth) {
+                ("timestamp", _) => line.timestamp = Some(map.next_value()?),
+                ("provider", _) => line.provider = Some(map.next_value()?),
+                ("model", _) => line.model = Some(map.next_value()?),
+                ("usage", _) => line.usage = Some(map.next_value()?),
+                ("role", 1) => line.role = Some(map.next_value()?),
+                ("message", 0) => {
                     line.message = map.next_value::<Message<'de>>()?.0.map(Box::new);
                 }
-                Key::Role | Key::Message | Key::Other => {
+                _ => {
                     map.next_value::<IgnoredAny>()?;
                 }
             }

@@ -2,25 +2,7 @@ use std::{ffi::OsStr, os::unix::ffi::OsStrExt as _};
 
 use common_fs::Timestamp;
 
-/// What a file in a sessions directory is, going by its name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Name<'a> {
-    /// A transcript whose events count.
-    Transcript(Transcript<'a>),
-    /// A transcript in a compressed archive: it would count, but is not read.
-    Compressed,
-    /// Something else, or a copy of what is counted elsewhere.
-    Other,
-}
-
-/// A transcript, live or archived.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Transcript<'a> {
-    /// The session, if the name tells.
-    pub(crate) session: Option<&'a [u8]>,
-    /// When it was archived; `None` for a live one.
-    pub(crate) archived_at: Option<Timestamp>,
-}
+use crate::{Name, TranscriptName};
 
 const LIVE: &[u8] = b".jsonl";
 
@@ -30,7 +12,7 @@ const LIVE: &[u8] = b".jsonl";
 /// appended when the session was reset or deleted. Backups (`.bak.<time>`), checkpoints before a
 /// compaction (`<session>.checkpoint.<uuid>.jsonl`) and trajectories repeat what a transcript
 /// holds.
-pub(crate) fn classify(name: &OsStr) -> Name<'_> {
+pub(super) fn classify(name: &OsStr) -> Name<'_> {
     let bytes = name.as_bytes();
     if let Some(transcript) = archive(bytes) {
         return Name::Transcript(transcript);
@@ -47,16 +29,16 @@ pub(crate) fn classify(name: &OsStr) -> Name<'_> {
     if session.ends_with(b".trajectory") || is_checkpoint(session) || session.is_empty() {
         return Name::Other;
     }
-    Name::Transcript(Transcript { session: Some(session), archived_at: None })
+    Name::Transcript(TranscriptName { session: Some(session), archived_at: None })
 }
 
-fn archive(name: &[u8]) -> Option<Transcript<'_>> {
+fn archive(name: &[u8]) -> Option<TranscriptName<'_>> {
     let (stem, time) = [&b".reset."[..], b".deleted."].iter().find_map(|marker| {
         let at = memchr::memmem::rfind(name, marker)?;
         Some((name.get(..at)?, archive_time(name.get(at + marker.len()..)?)?))
     })?;
     let session = stem.strip_suffix(LIVE).filter(|session| !session.is_empty());
-    Some(Transcript { session, archived_at: Some(time) })
+    Some(TranscriptName { session, archived_at: Some(time) })
 }
 
 /// `YYYY-MM-DDTHH-MM-SS[.mmm]Z`: an ISO time that can be part of a file name everywhere.
@@ -120,7 +102,7 @@ mod tests {
         let live =
             [("s.jsonl", "s"), ("s-topic-a%2Fb.jsonl", "s-topic-a%2Fb"), ("a.b.jsonl", "a.b")];
         for (name, session) in live {
-            let expected = Transcript { session: Some(session.as_bytes()), archived_at: None };
+            let expected = TranscriptName { session: Some(session.as_bytes()), archived_at: None };
             assert_eq!(kind(name), Name::Transcript(expected), "{name}");
         }
         let time = Timestamp::from_unix_millis(1_770_293_045_006);
@@ -134,7 +116,7 @@ mod tests {
             (".jsonl.reset.2026-02-05T12-04-05Z", None, second),
         ];
         for (name, session, archived_at) in archives {
-            let expected = Transcript { session: session.map(str::as_bytes), archived_at };
+            let expected = TranscriptName { session: session.map(str::as_bytes), archived_at };
             assert_eq!(kind(name), Name::Transcript(expected), "{name}");
         }
     }

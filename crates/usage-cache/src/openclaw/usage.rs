@@ -4,18 +4,13 @@
 //! as in OpenClaw's `normalizeUsage`. Values are kept as the text of the transcript until they
 //! are needed, so that no number, however odd, makes the line unreadable.
 
-use std::fmt;
-
-use serde::{
-    Deserialize,
-    de::{MapAccess, Visitor},
-};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::{NanoUsd, TokenCounts};
-
-/// The largest integer that JavaScript, which wrote the number, keeps exactly.
-const TOKENS_MAX: f64 = 9_007_199_254_740_991.0;
+use crate::{
+    NanoUsd, TokenCounts,
+    json::{EachField, each_field, number, tokens},
+};
 
 /// What a `usage` object says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,27 +44,6 @@ impl Count {
     fn or_zero(self) -> u64 {
         self.value.unwrap_or(0)
     }
-}
-
-/// A number of tokens: not negative, without its fraction.
-fn tokens(raw: &RawValue) -> Option<u64> {
-    let text = raw.get();
-    if text.len() < 16 && text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return text.parse().ok();
-    }
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "clamped to what fits"
-    )]
-    number(raw).map(|number| number.clamp(0.0, TOKENS_MAX) as u64)
-}
-
-/// A finite number.
-pub(super) fn number(raw: &RawValue) -> Option<f64> {
-    let text = raw.get();
-    let numeric = text.starts_with(|first: char| first == '-' || first.is_ascii_digit());
-    text.parse().ok().filter(|number: &f64| numeric && number.is_finite())
 }
 
 /// Spellings by rank.
@@ -219,33 +193,6 @@ fn is_not_zero(raw: &RawValue) -> bool {
     let mut digits = raw.get().bytes().take_while(|byte| !matches!(byte, b'e' | b'E'));
     let numeric = raw.get().starts_with(|first: char| first == '-' || first.is_ascii_digit());
     numeric && digits.any(|byte| (b'1'..=b'9').contains(&byte))
-}
-
-/// Visits the fields of an object; does nothing for anything else.
-fn each_field(raw: &RawValue, visit: impl FnMut(&str, &RawValue)) {
-    use serde::Deserializer as _;
-    if raw.get().starts_with('{') {
-        // The text was checked when the line was read; only its depth could still be refused,
-        // and then the fields so far count.
-        serde_json::Deserializer::from_str(raw.get()).deserialize_map(EachField(visit)).ok();
-    }
-}
-
-struct EachField<F>(F);
-
-impl<'de, F: FnMut(&str, &RawValue)> Visitor<'de> for EachField<F> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
-        while let Some(key) = map.next_key::<super::line::Text<'de>>()? {
-            (self.0)(&key.0, map.next_value::<&'de RawValue>()?);
-        }
-        Ok(())
-    }
 }
 
 impl<'de> Deserialize<'de> for Fields {

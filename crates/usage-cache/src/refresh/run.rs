@@ -32,6 +32,8 @@ pub(super) struct Run<'r> {
     pub(super) problems: Vec<CacheProblem>,
     /// Without one, nothing is saved.
     saver: Option<Saver<'r>>,
+    /// The file is not what we saved any more.
+    lost: bool,
     checkpoint: Checkpoint,
     /// Paths whose record in the cache file is out of date.
     changed: BTreeSet<PathBuf>,
@@ -54,6 +56,7 @@ impl<'r> Run<'r> {
             work: Work::default(),
             problems: Vec::new(),
             saver,
+            lost: false,
             checkpoint: Checkpoint::new(options.checkpoint, clock.monotonic()),
             changed: BTreeSet::new(),
         }
@@ -90,14 +93,22 @@ impl<'r> Run<'r> {
         match message {
             Message::Partial(task, Reading { transcript, bytes, superseded }) => {
                 self.work.scanned_bytes += bytes;
-                // What is believed to be known in full must not become less by being read again.
-                if task.known != Known::Fresh {
+                if self.is_more(task, &transcript, &superseded) {
                     self.put(&task.path, *transcript, superseded);
                     self.step(Event::Changed);
                 }
             }
             Message::Finished { task, scanned, .. } => self.take_finished(task, scanned),
         }
+    }
+
+    /// Whether a reading that is not finished knows more than what was known before: that must
+    /// not become less because a transcript is read again, and that is broken off.
+    fn is_more(&self, task: &Task<'_>, new: &Transcript, superseded: &[Superseded]) -> bool {
+        let earlier = superseded.iter().map(|earlier| earlier.path.as_path());
+        let known = [task.path.as_path()].into_iter().chain(earlier);
+        let mut known = known.filter_map(|path| self.entries.get(path));
+        task.known != Known::Fresh && known.all(|known| known.transcript.parsed_to <= new.parsed_to)
     }
 
     fn take_finished(&mut self, task: &Task<'_>, scanned: Scanned) {
@@ -147,7 +158,7 @@ impl<'r> Run<'r> {
         if self.checkpoint.step(event, self.clock.monotonic()) == Action::Continue {
             return;
         }
-        let Some(saver) = &mut self.saver else { return };
+        let Some(saver) = self.saver.as_mut().filter(|_| !self.lost) else { return };
         let models = self.models.lock().unwrap_or_else(PoisonError::into_inner);
         match saver.save(&mut self.entries, &models, &self.changed) {
             Ok(()) => {
@@ -159,7 +170,7 @@ impl<'r> Run<'r> {
                 // Somebody else's file is not ours to try again; of other failures the first
                 // says enough.
                 if let CacheProblem::Changed { .. } = problem {
-                    self.saver = None;
+                    self.lost = true;
                 }
                 if self.problems.is_empty() {
                     self.problems.push(problem);

@@ -67,7 +67,7 @@ impl<'t> Task<'t> {
             send(Message::Partial(self, reading))
         };
         let scanned = scanner.scan(
-            dir.handle.as_ref(),
+            dir,
             &self.found.name,
             self.previous.as_deref(),
             &self.candidates,

@@ -5,22 +5,24 @@
 
 use std::{
     borrow::Cow,
-    collections::{BTreeMap, HashMap},
+    collections::HashMap,
     ffi::OsString,
     fmt::Write as _,
     os::unix::ffi::{OsStrExt as _, OsStringExt as _},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use common_fs::{FileId, Timestamp};
+use data_encoding::BASE64_NOPAD;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::{
-    NanoUsd, TokenCounts,
+    Beginning, Key, Lineage, NanoUsd, ServiceTier, TokenCounts,
     entries::{Entry, Superseded},
+    log::{EventLog, Kind},
     models::{Model, ModelId, Models},
-    openclaw,
     rollup::{Bucket, PriceClass, Quarter, Rollup},
     transcript::{Anchor, Fingerprint, LineCounts, Transcript},
 };
@@ -28,11 +30,10 @@ use crate::{
 /// What a cache file calls itself.
 const FORMAT: &str = "upkeep-usage-cache";
 /// The version that is written.
-const VERSION: u32 = 1;
-/// The name of the only source so far, in records and in the header.
-const OPENCLAW: &str = "openclaw";
-/// Versions of the parser of OpenClaw transcripts whose results are still right.
-const OPENCLAW_ACCEPTED: [u32; 1] = [openclaw::PARSER_VERSION];
+const VERSION: u32 = 2;
+/// An older one whose records can be read: it knew [`V1_SOURCE_VERSION`] of one source.
+const V1: u32 = 1;
+const V1_SOURCE_VERSION: u32 = 1;
 
 /// `,"sum":"0123456789abcdef"}`
 const SUM_BYTES: usize = 26;
@@ -42,16 +43,15 @@ const SUM_BYTES: usize = 26;
 struct Header {
     format: String,
     version: u32,
-    parsers: BTreeMap<String, u32>,
 }
 
 /// What a cache file is good for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Usable {
-    /// Its records hold.
+    /// Its records hold,
     Yes,
-    /// Its records were made by another version of the parser.
-    OtherParser,
+    /// and others can be added when it has been written anew.
+    Old,
     /// It was written by a newer program of this version.
     TooNew(u32),
     /// It is no cache file.
@@ -59,8 +59,7 @@ pub(super) enum Usable {
 }
 
 pub(super) fn header() -> Vec<u8> {
-    let parsers = BTreeMap::from([(OPENCLAW.to_owned(), openclaw::PARSER_VERSION)]);
-    seal(&Header { format: FORMAT.to_owned(), version: VERSION, parsers }).line
+    seal(&Header { format: FORMAT.to_owned(), version: VERSION }).line
 }
 
 pub(super) fn read_header(line: &[u8]) -> Usable {
@@ -68,11 +67,9 @@ pub(super) fn read_header(line: &[u8]) -> Usable {
     match header {
         Some(header) if header.format != FORMAT => Usable::No,
         Some(header) if VERSION < header.version => Usable::TooNew(header.version),
-        Some(header) => match header.parsers.get(OPENCLAW) {
-            Some(version) if OPENCLAW_ACCEPTED.contains(version) => Usable::Yes,
-            Some(_) | None => Usable::OtherParser,
-        },
-        None => Usable::No,
+        Some(header) if header.version == VERSION => Usable::Yes,
+        Some(header) if header.version == V1 => Usable::Old,
+        Some(_) | None => Usable::No,
     }
 }
 
@@ -120,15 +117,12 @@ struct SupersededRow {
 }
 
 #[derive(Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum SourceRow {
-    OpenClaw,
-}
-
-#[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct TranscriptRow<'a> {
-    source: SourceRow,
+    #[serde(borrow)]
+    source: Cow<'a, str>,
+    #[serde(default = "v1_source_version")]
+    source_version: u32,
     dev: u64,
     ino: u64,
     size_bytes: u64,
@@ -141,17 +135,51 @@ struct TranscriptRow<'a> {
     complete: bool,
     #[serde(default, skip_serializing_if = "is_false")]
     unsteady: bool,
-    #[serde(default, skip_serializing_if = "is_false")]
-    outdated: bool,
     #[serde(default, skip_serializing_if = "is_zero")]
     malformed_lines: u64,
     #[serde(default, skip_serializing_if = "is_zero")]
     too_long_lines: u64,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    unresolved_lines: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     gone_since_ns: Option<i64>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    state: Option<Cow<'a, str>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    session: Option<Cow<'a, str>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    begins_as: Option<BeginningRow<'a>>,
     /// Provider and name.
     models: Vec<(Option<String>, Option<String>)>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     buckets: Vec<BucketRow>,
+    /// Index into `models`, service tier, flags.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    kinds: Vec<(usize, u8, u8)>,
+    /// In base64.
+    #[serde(borrow, default, skip_serializing_if = "is_empty")]
+    events: Cow<'a, str>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum BeginningRow<'a> {
+    Fork {
+        #[serde(borrow)]
+        of: Cow<'a, str>,
+        at_ns: i64,
+    },
+    Copy {
+        events: Option<u64>,
+    },
+}
+
+fn v1_source_version() -> u32 {
+    V1_SOURCE_VERSION
+}
+
+fn is_empty(text: &str) -> bool {
+    text.is_empty()
 }
 
 /// Quarter, index into `models`, class, events, input, output, cache creation, cache creation
@@ -176,20 +204,25 @@ pub(super) struct Sealed {
 
 /// The line that says all that is known of a transcript.
 pub(super) fn full_line(path: &Path, entry: &Entry, models: &Models) -> Sealed {
-    let buckets = entry.transcript.rollup.buckets();
-    row(path, entry, TranscriptRow::new(&entry.transcript, buckets, models), None)
+    let Transcript { rollup, log, .. } = &*entry.transcript;
+    row(path, entry, TranscriptRow::new(&entry.transcript, rollup.buckets(), log, models), None)
 }
 
-/// The line that says what changed since the record with the sum `extends`: of the sums, only
-/// `changed`.
+/// The line that says what changed since the record with the sum `extends`: of sums and events,
+/// only the `changed` ones.
 pub(super) fn delta_line(
     path: &Path,
     entry: &Entry,
-    changed: &[Bucket],
+    changed: (&[Bucket], &EventLog),
     extends: u64,
     models: &Models,
 ) -> Sealed {
-    row(path, entry, TranscriptRow::new(&entry.transcript, changed, models), Some(extends))
+    row(
+        path,
+        entry,
+        TranscriptRow::new(&entry.transcript, changed.0, changed.1, models),
+        Some(extends),
+    )
 }
 
 fn row(path: &Path, entry: &Entry, transcript: TranscriptRow<'_>, extends: Option<u64>) -> Sealed {
@@ -212,7 +245,7 @@ pub(super) fn removed_line(path: &Path) -> Sealed {
 }
 
 /// Reads a line after the first; `None` if it is damaged.
-pub(super) fn read_record(line: &[u8], models: &mut Models) -> Option<Record> {
+pub(super) fn read_record(line: &[u8], models: &mut Models, sources: &mut Names) -> Option<Record> {
     let sum = unseal(line)?;
     let row: Row<'_> = serde_json::from_slice(line).ok()?;
     let superseded = row.superseded.iter().map(|SupersededRow { path, dev, ino }| {
@@ -221,12 +254,28 @@ pub(super) fn read_record(line: &[u8], models: &mut Models) -> Option<Record> {
     let superseded = superseded.collect::<Option<_>>()?;
     let content = match (row.transcript, row.extends) {
         (None, _) => Content::Removed,
-        (Some(transcript), None) => Content::Full(transcript.read(models)?),
-        (Some(transcript), Some(sum)) => {
-            Content::Delta { extends: from_hex(&sum)?, transcript: transcript.read(models)? }
-        }
+        (Some(transcript), None) => Content::Full(transcript.read(models, sources)?),
+        (Some(transcript), Some(sum)) => Content::Delta {
+            extends: from_hex(&sum)?,
+            transcript: transcript.read(models, sources)?,
+        },
     };
     Some(Record { path: to_path(&row.path)?, superseded, sum, content })
+}
+
+/// Names of which each is stored once.
+#[derive(Default)]
+pub(super) struct Names(Vec<Arc<str>>);
+
+impl Names {
+    fn intern(&mut self, name: &str) -> Arc<str> {
+        if let Some(known) = self.0.iter().find(|known| &***known == name) {
+            return Arc::clone(known);
+        }
+        let name: Arc<str> = Arc::from(name);
+        self.0.push(Arc::clone(&name));
+        name
+    }
 }
 
 /// A path as text: bytes that are no UTF-8 become NUL, which no path contains, and two
@@ -257,23 +306,27 @@ fn to_path(text: &str) -> Option<PathBuf> {
 }
 
 impl TranscriptRow<'_> {
-    fn new(transcript: &Transcript, buckets: &[Bucket], models: &Models) -> Self {
-        let Transcript { fingerprint, lines, .. } = transcript;
+    fn new(transcript: &Transcript, buckets: &[Bucket], log: &EventLog, models: &Models) -> Self {
+        let Transcript { fingerprint, lines, lineage, .. } = transcript;
         let mut used: Vec<ModelId> = Vec::new();
         let mut places: HashMap<ModelId, usize> = HashMap::new();
-        let buckets = buckets.iter().map(|bucket| {
-            let place = *places.entry(bucket.model).or_insert_with(|| {
-                used.push(bucket.model);
+        let mut place = |model| {
+            *places.entry(model).or_insert_with(|| {
+                used.push(model);
                 used.len() - 1
-            });
-            bucket_row(bucket, place)
-        });
+            })
+        };
+        let buckets = buckets.iter().map(|bucket| bucket_row(bucket, place(bucket.model)));
         let buckets = buckets.collect();
+        let kinds = log.kinds().iter();
+        let kinds = kinds.map(|kind| (place(kind.model), kind.tier.code(), kind.flags));
+        let kinds = kinds.collect();
         let named = |id: &ModelId| {
             models.get(*id).map(|model| (model.provider.clone(), model.name.clone()))
         };
         Self {
-            source: SourceRow::OpenClaw,
+            source: Cow::Owned(transcript.source.to_string()),
+            source_version: transcript.version,
             dev: fingerprint.id.dev,
             ino: fingerprint.id.ino,
             size_bytes: fingerprint.size_bytes,
@@ -284,22 +337,42 @@ impl TranscriptRow<'_> {
             anchor: Cow::Owned(to_hex(transcript.anchor.0)),
             complete: transcript.complete,
             unsteady: transcript.unsteady,
-            outdated: transcript.outdated,
             malformed_lines: lines.malformed,
             too_long_lines: lines.too_long,
+            unresolved_lines: lines.unresolved,
             gone_since_ns: transcript.gone_since.map(Timestamp::unix_nanos),
+            state: transcript.state.as_deref().map(|state| Cow::Owned(state.to_owned())),
+            session: lineage.session.map(|Key(key)| Cow::Owned(to_hex(key))),
+            begins_as: BeginningRow::new(lineage.beginning),
             models: used.iter().map(|id| named(id).unwrap_or_default()).collect(),
             buckets,
+            kinds,
+            events: Cow::Owned(BASE64_NOPAD.encode(log.bytes())),
         }
     }
 
-    fn read(self, models: &mut Models) -> Option<Transcript> {
+    fn read(self, models: &mut Models, sources: &mut Names) -> Option<Transcript> {
         let intern = |(provider, name)| models.intern(Model { provider, name });
         let used: Vec<ModelId> = self.models.into_iter().map(intern).collect();
         let buckets = self.buckets.into_iter().map(|row| read_bucket(row, &used));
         let rollup = Rollup::new(buckets.collect::<Option<_>>()?);
         let anchor = Anchor(from_hex(&self.anchor)?);
+        let kinds = self.kinds.into_iter().map(|(model, tier, flags)| {
+            Some(Kind { model: *used.get(model)?, tier: ServiceTier::from_code(tier)?, flags })
+        });
+        let events = BASE64_NOPAD.decode(self.events.as_bytes()).ok()?;
+        let log = EventLog::from_parts(kinds.collect::<Option<_>>()?, events)?;
+        let session = match self.session {
+            Some(key) => Some(Key(from_hex(&key)?)),
+            None => None,
+        };
+        let beginning = match self.begins_as {
+            Some(row) => row.read()?,
+            None => Beginning::Own,
+        };
         Some(Transcript {
+            source: sources.intern(&self.source),
+            version: self.source_version,
             fingerprint: Fingerprint {
                 id: FileId { dev: self.dev, ino: self.ino },
                 size_bytes: self.size_bytes,
@@ -311,10 +384,37 @@ impl TranscriptRow<'_> {
             anchor,
             complete: self.complete,
             unsteady: self.unsteady,
-            outdated: self.outdated,
-            lines: LineCounts { malformed: self.malformed_lines, too_long: self.too_long_lines },
+            lines: LineCounts {
+                malformed: self.malformed_lines,
+                too_long: self.too_long_lines,
+                unresolved: self.unresolved_lines,
+            },
+            state: self.state.map(Arc::from),
+            lineage: Lineage { session, beginning },
             rollup,
+            log,
             gone_since: self.gone_since_ns.map(Timestamp::from_unix_nanos),
+        })
+    }
+}
+
+impl BeginningRow<'_> {
+    fn new(beginning: Beginning) -> Option<Self> {
+        match beginning {
+            Beginning::Own => None,
+            Beginning::Fork { of: Key(key), at } => {
+                Some(Self::Fork { of: Cow::Owned(to_hex(key)), at_ns: at.unix_nanos() })
+            }
+            Beginning::Copy { events } => Some(Self::Copy { events }),
+        }
+    }
+
+    fn read(self) -> Option<Beginning> {
+        Some(match self {
+            Self::Fork { of, at_ns } => {
+                Beginning::Fork { of: Key(from_hex(&of)?), at: Timestamp::from_unix_nanos(at_ns) }
+            }
+            Self::Copy { events } => Beginning::Copy { events },
         })
     }
 }
@@ -353,7 +453,7 @@ fn read_bucket(row: BucketRow, models: &[ModelId]) -> Option<Bucket> {
     Some(Bucket {
         quarter: quarter.map(Quarter),
         model: *models.get(model)?,
-        class: PriceClass::from_code(class),
+        class: PriceClass::from_code(class)?,
         events,
         tokens: TokenCounts { input, output, cache_creation, cache_read, total },
         cache_creation_1h: hour,

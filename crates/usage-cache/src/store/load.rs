@@ -7,8 +7,8 @@ use common_fs::{
 };
 
 use super::{
-    CacheProblem, OnDisk,
-    format::{self, Content, Record, Usable},
+    CacheProblem, OnDisk, RECORD_BYTES_MAX, Seen,
+    format::{self, Content, Names, Record, Usable},
 };
 use crate::{
     entries::{Entries, Entry, Saved},
@@ -16,8 +16,7 @@ use crate::{
     transcript::Transcript,
 };
 
-/// A record of a session that lasted for years has some megabytes.
-const RECORD_LIMITS: Limits = Limits { line_bytes_max: 64 * 1024 * 1024, lookback_bytes: 0 };
+const RECORD_LIMITS: Limits = Limits { line_bytes_max: RECORD_BYTES_MAX, lookback_bytes: 0 };
 
 /// What the cache file holds.
 #[derive(Default)]
@@ -55,13 +54,14 @@ fn try_load(host: Host<'_>, path: &Path) -> Result<Loaded, FsError> {
         return Ok(Loaded::nothing(OnDisk::Untouchable, problem));
     }
     let (mut buffer, size) = (Buffer::default(), stat.size_bytes);
+    let seen = Seen { id: stat.id, size_bytes: size };
     let mut lines = LineReader::new(file.as_ref(), 0, size, RECORD_LIMITS, &mut buffer)?;
     let mut reading = Reading::default();
-    let mut usable = match lines.next_line()? {
+    let usable = match lines.next_line()? {
         Some(Line::Whole(line)) => format::read_header(line),
         // A header that was torn by a crash, and nothing else.
         None if size <= format::header().len() as u64 => {
-            return Ok(Loaded { on_disk: OnDisk::Replace, ..Loaded::default() });
+            return Ok(Loaded { on_disk: OnDisk::Replace(seen), ..Loaded::default() });
         }
         Some(Line::TooLong { .. }) | None => Usable::No,
     };
@@ -77,16 +77,15 @@ fn try_load(host: Host<'_>, path: &Path) -> Result<Loaded, FsError> {
     }
     let torn = lines.tail_start() != size;
     if usable == Usable::No && reading.records == 0 {
-        return Ok(Loaded::nothing(OnDisk::SetAside, CacheProblem::NotACache { path }));
+        return Ok(Loaded::nothing(OnDisk::SetAside(seen), CacheProblem::NotACache { path }));
     }
     if usable == Usable::No {
         // Somebody's records are good, only the first line is not.
         reading.damaged += 1;
-        usable = Usable::OtherParser;
     }
     let Reading { entries, models, damaged, .. } = reading;
     let is_good = usable == Usable::Yes && damaged == 0 && !torn;
-    let on_disk = if is_good { OnDisk::Append(stat.id, size) } else { OnDisk::Replace };
+    let on_disk = if is_good { OnDisk::Append(seen) } else { OnDisk::Replace(seen) };
     let problem = (0 < damaged).then_some(CacheProblem::Damaged { path, lines: damaged });
     Ok(Loaded { entries, models, on_disk, problem })
 }
@@ -101,6 +100,7 @@ fn is_trusted(stat: &Stat, uid: u32) -> bool {
 struct Reading {
     entries: Entries,
     models: Models,
+    sources: Names,
     /// Lines with the right sum.
     records: u64,
     damaged: u64,
@@ -108,7 +108,7 @@ struct Reading {
 
 impl Reading {
     fn take(&mut self, line: &[u8], usable: Usable) {
-        let Some(record) = format::read_record(line, &mut self.models) else {
+        let Some(record) = format::read_record(line, &mut self.models, &mut self.sources) else {
             self.damaged += 1;
             return;
         };
@@ -125,12 +125,12 @@ impl Reading {
         for earlier in &superseded {
             self.entries.supersede(earlier);
         }
-        let (transcript, full_bytes, delta_bytes) = match content {
+        let (transcript, full_bytes, delta_bytes, deltas) = match content {
             Content::Removed => {
                 self.entries.remove(&path);
                 return Some(());
             }
-            Content::Full(transcript) => (transcript, bytes, 0),
+            Content::Full(transcript) => (transcript, bytes, 0, 0),
             Content::Delta { extends, transcript } => {
                 let before = self.entries.get(&path)?.saved.as_ref()?;
                 if before.sum != extends {
@@ -138,13 +138,16 @@ impl Reading {
                 }
                 let changed = transcript.rollup.buckets().to_vec();
                 let rollup = before.transcript.rollup.updated(changed);
-                let transcript = Transcript { rollup, ..transcript };
-                (transcript, before.full_bytes, before.delta_bytes + bytes)
+                let log = before.transcript.log.updated(&transcript.log);
+                let transcript = Transcript { rollup, log, ..transcript };
+                (transcript, before.full_bytes, before.delta_bytes + bytes, before.deltas + 1)
             }
         };
-        let outdated = transcript.outdated || usable != Usable::Yes;
-        let transcript = Arc::new(Transcript { outdated, ..transcript });
-        let saved = Saved { transcript: Arc::clone(&transcript), sum, full_bytes, delta_bytes };
+        // Nobody can tell by which rules it was written.
+        let version = if usable == Usable::No { 0 } else { transcript.version };
+        let transcript = Arc::new(Transcript { version, ..transcript });
+        let known = Arc::clone(&transcript);
+        let saved = Saved { transcript: known, sum, full_bytes, delta_bytes, deltas };
         let entry = Entry { transcript, saved: Some(saved), superseded: Vec::new() };
         self.entries.insert(&path, entry);
         Some(())

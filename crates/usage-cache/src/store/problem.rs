@@ -8,7 +8,9 @@ use common_fs::{FsError, append::AppendError, replace::ReplaceError};
 #[non_exhaustive]
 pub enum CacheProblem {
     /// The file could not be read.
-    #[error("the cache cannot be read, everything is scanned again")]
+    #[error(
+        "the cache cannot be read, everything is scanned again; make it readable, or remove it"
+    )]
     Unreadable(#[source] FsError),
     /// A part of the file is damaged. Transcripts are read again; what only the file knew of
     /// transcripts that no longer exist is lost.
@@ -28,13 +30,13 @@ pub enum CacheProblem {
         version: u32,
     },
     /// Others can write to the file, or it belongs to somebody else.
-    #[error("`{}` is not used, because others than you can change it; run `chmod 600` on it, or remove it", path.display())]
+    #[error("`{}` is not used, because others than you can change it: make it yours alone (`chown`, `chmod 600`), or remove it", path.display())]
     Untrusted {
         /// The cache file.
         path: PathBuf,
     },
     /// The file is no cache. The next save gives it another name.
-    #[error("`{}` is not a usage cache; it is kept as `{}`", path.display(), set_aside(path, 0).display())]
+    #[error("`{}` is not a usage cache; it is kept under another name when a cache is saved", path.display())]
     NotACache {
         /// The cache file.
         path: PathBuf,
@@ -49,7 +51,7 @@ pub enum CacheProblem {
         path: PathBuf,
     },
     /// Saving failed; the answer is right, but the next one will take as long.
-    #[error("the cache cannot be saved")]
+    #[error("the cache cannot be saved, so the next refresh takes as long")]
     NotSaved(#[source] SaveError),
 }
 

@@ -3,11 +3,10 @@ use std::{
     ffi::{OsStr, OsString},
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
 };
 
 use common_fs::{
-    Access, Dir, FileId, FsError, Host, Overwrite, ProcessId,
+    Access, Dir, FsError, Host, Overwrite, ProcessId,
     append::{AppendError, append},
     lock::{Guard, TryGuard},
     replace::{FileMode, ReplaceError, Replacement},
@@ -15,13 +14,14 @@ use common_fs::{
 };
 
 use super::{
-    CacheProblem, OnDisk, SaveError,
+    CacheProblem, LOCK_ATTEMPTS, LOCK_PAUSE, OnDisk, RECORD_BYTES_MAX, SaveError, Seen,
     format::{self, Sealed},
     lock_name,
     problem::set_aside,
 };
 use crate::{
     entries::{Entries, Entry, Saved},
+    log::EventLog,
     models::Models,
 };
 
@@ -40,9 +40,8 @@ const WRITE_BYTES: usize = 256 * 1024;
 /// More files than ever stand in the way.
 const SET_ASIDE_MAX: u32 = 100;
 
-/// Whoever looks whether somebody is saving holds the lock for a moment.
-const LOCK_ATTEMPTS: u32 = 3;
-const LOCK_PAUSE: Duration = Duration::from_millis(5);
+/// Each change is merged into what was before when the file is loaded.
+const DELTAS_MAX: u32 = 32;
 
 /// Saves to the cache file, while nobody else does.
 pub(crate) struct Saver<'d> {
@@ -89,14 +88,16 @@ impl<'d> Saver<'d> {
     /// Whether the file is still as it was loaded.
     pub(crate) fn is_unchanged(&self) -> Result<bool, FsError> {
         let found = match self.dir.stat(&self.name) {
-            Ok(stat) => Some((stat.id, stat.size_bytes)),
+            Ok(stat) => Some(Seen { id: stat.id, size_bytes: stat.size_bytes }),
             Err(error) if error.is_not_found() => None,
             Err(error) => return Err(error),
         };
         Ok(match self.on_disk {
             OnDisk::Absent => found.is_none(),
-            OnDisk::Append(id, len) => found == Some((id, len)),
-            OnDisk::Replace | OnDisk::SetAside | OnDisk::Untouchable => found.is_some(),
+            OnDisk::Append(seen) | OnDisk::Replace(seen) | OnDisk::SetAside(seen) => {
+                found == Some(seen)
+            }
+            OnDisk::InDoubt | OnDisk::Untouchable => found.is_some(),
         })
     }
 
@@ -122,9 +123,9 @@ impl<'d> Saver<'d> {
         }
         let saved = match self.on_disk {
             OnDisk::Untouchable => Ok(()),
-            OnDisk::Append(id, len) => self.append(entries, models, changed, id, len),
-            OnDisk::SetAside => self.set_aside().and_then(|()| self.replace(entries, models)),
-            OnDisk::Absent | OnDisk::Replace => self.replace(entries, models),
+            OnDisk::Append(seen) => self.append(entries, models, changed, seen),
+            OnDisk::SetAside(_) => self.set_aside().and_then(|()| self.replace(entries, models)),
+            OnDisk::Absent | OnDisk::Replace(_) | OnDisk::InDoubt => self.replace(entries, models),
         };
         saved.map_err(CacheProblem::NotSaved)
     }
@@ -134,33 +135,36 @@ impl<'d> Saver<'d> {
         entries: &mut Entries,
         models: &Models,
         changed: &BTreeSet<PathBuf>,
-        id: FileId,
-        len: u64,
+        seen: Seen,
     ) -> Result<(), SaveError> {
-        let mut lines = Vec::new();
+        let (mut lines, mut removed) = (Vec::new(), Vec::new());
         let mut saved = Vec::new();
         for path in changed {
-            match entries.get(path) {
-                Some(entry) => {
-                    let (line, now) = line(path, entry, models);
+            match entries.get(path).map(|entry| line(path, entry, models)) {
+                Some(Some((line, now))) => {
                     lines.extend(line);
                     saved.push((path, now));
                 }
-                None => lines.extend(format::removed_line(path).line),
+                // Nobody could read it.
+                Some(None) => (),
+                None => removed.extend(format::removed_line(path).line),
             }
         }
-        let new_len = len + lines.len() as u64;
+        // If a crash keeps a part of this, it is not the part that makes a path forgotten whose
+        // transcript is recorded under another one.
+        lines.extend(removed);
+        let new_len = seen.size_bytes + lines.len() as u64;
         let live = live_bytes(entries, &saved);
         if is_worth_compacting(live, new_len.saturating_sub(live)) {
             return self.replace(entries, models);
         }
         // If this fails half-way, what is on disk is unknown until the file is replaced.
-        self.on_disk = OnDisk::Replace;
+        self.on_disk = OnDisk::InDoubt;
         let file = self.dir.open(&self.name, Access::Append)?;
         match append(file.as_ref(), &lines) {
-            Ok(()) => self.on_disk = OnDisk::Append(id, new_len),
+            Ok(()) => self.on_disk = OnDisk::Append(Seen { size_bytes: new_len, ..seen }),
             Err(error @ AppendError::Undone(_)) => {
-                self.on_disk = OnDisk::Append(id, len);
+                self.on_disk = OnDisk::Append(seen);
                 return Err(error.into());
             }
             Err(error @ AppendError::InDoubt(_)) => return Err(error.into()),
@@ -183,9 +187,11 @@ impl<'d> Saver<'d> {
         let mut sorted = entries.sorted_mut();
         let mut saved = Vec::with_capacity(sorted.len());
         for (path, entry) in &sorted {
-            let (line, now) = full(path, entry, models);
-            lines.extend(line);
-            saved.push(now);
+            let written = full(path, entry, models);
+            saved.push(written.map(|(line, now)| {
+                lines.extend(line);
+                now
+            }));
             if WRITE_BYTES <= lines.len() {
                 file.write(&lines)?;
                 bytes += lines.len() as u64;
@@ -199,10 +205,13 @@ impl<'d> Saver<'d> {
             return Ok(committed?);
         }
         for ((_, entry), now) in sorted.iter_mut().zip(saved) {
-            entry.is_saved(now);
+            match now {
+                Some(now) => entry.is_saved(now),
+                None => entry.saved = None,
+            }
         }
         let stat = self.dir.stat(&self.name)?;
-        self.on_disk = OnDisk::Append(stat.id, stat.size_bytes);
+        self.on_disk = OnDisk::Append(Seen { id: stat.id, size_bytes: stat.size_bytes });
         self.written.writes += 1;
         self.written.bytes += bytes;
         Ok(committed?)
@@ -240,27 +249,30 @@ fn live_bytes(entries: &Entries, saved: &[(&PathBuf, Saved)]) -> u64 {
     before - replaced.map(of).sum::<u64>() + after
 }
 
-/// The shortest line that brings the file up to date with an entry, and what is saved then.
-fn line(path: &Path, entry: &Entry, models: &Models) -> (Vec<u8>, Saved) {
-    let (before, changed) = match &entry.saved {
-        Some(saved) => (saved, entry.transcript.rollup.since(&saved.transcript.rollup)),
-        None => return full(path, entry, models),
-    };
-    let Some(changed) = changed else { return full(path, entry, models) };
-    let Sealed { line, sum } = format::delta_line(path, entry, &changed, before.sum, models);
+/// The shortest line that brings the file up to date with an entry, and what is saved then;
+/// `None` if it would be too long.
+fn line(path: &Path, entry: &Entry, models: &Models) -> Option<(Vec<u8>, Saved)> {
+    let Some(before) = &entry.saved else { return full(path, entry, models) };
+    let (now, then) = (&entry.transcript, &before.transcript);
+    let changed = now.rollup.since(&then.rollup).zip(now.log.since(&then.log));
+    let Some((buckets, events)) = changed else { return full(path, entry, models) };
+    let changed = (&buckets[..], &EventLog::new(&events));
+    let Sealed { line, sum } = format::delta_line(path, entry, changed, before.sum, models);
     let bytes = line.len() as u64;
     let delta_bytes = before.delta_bytes + bytes;
     // A reader has to go through all changes; a record of all that is known ends them.
-    if before.full_bytes <= delta_bytes {
+    if before.full_bytes <= delta_bytes || before.deltas == DELTAS_MAX {
         return full(path, entry, models);
     }
-    let transcript = Arc::clone(&entry.transcript);
-    (line, Saved { transcript, sum, full_bytes: before.full_bytes, delta_bytes })
+    let (transcript, deltas) = (Arc::clone(&entry.transcript), before.deltas + 1);
+    Some((line, Saved { transcript, sum, full_bytes: before.full_bytes, delta_bytes, deltas }))
 }
 
-fn full(path: &Path, entry: &Entry, models: &Models) -> (Vec<u8>, Saved) {
+/// The line with all that is known, and what is saved then; `None` if it would be too long.
+fn full(path: &Path, entry: &Entry, models: &Models) -> Option<(Vec<u8>, Saved)> {
     let Sealed { line, sum } = format::full_line(path, entry, models);
     let full_bytes = line.len() as u64;
     let transcript = Arc::clone(&entry.transcript);
-    (line, Saved { transcript, sum, full_bytes, delta_bytes: 0 })
+    let saved = Saved { transcript, sum, full_bytes, delta_bytes: 0, deltas: 0 };
+    (line.len() <= RECORD_BYTES_MAX).then_some((line, saved))
 }

@@ -1,7 +1,7 @@
 //! Where transcripts are found, and what places that cannot be looked at mean.
 
 use common_fs::{Op, observe::Errno, sim::Faults};
-use usage_cache::{Freshness, RootState};
+use usage_cache::{Freshness, OpenClaw, Place, RootState};
 
 use crate::world::{SESSIONS, World, answer, path, tokens};
 
@@ -30,14 +30,16 @@ fn a_state_directory_that_has_two_names_counts_once() {
     world.refreshed();
     world.sim.fs.remove(path("b.jsonl"));
     world.sim.fs.symlink("/alias", "/h/.openclaw");
-    let (real, alias) = ("/h/.openclaw".into(), "/alias".into());
-    world.options.locations.openclaw = vec![real, alias];
+    world.options.locations.places.push(Place::new(&OpenClaw, "/alias"));
     let again = world.refreshed();
     assert_eq!((tokens(&again.usage), again.work.scanned_files), (3, 0));
-    // The history stays with the name by which it was seen.
-    world.options.locations.openclaw.reverse();
-    let turned = world.refreshed();
-    assert_eq!((tokens(&turned.usage), turned.usage.status().cached_files), (1, 1));
+    // The history goes with it when another of its names comes first.
+    world.options.locations.places.reverse();
+    for scanned in [1, 0] {
+        let turned = world.refreshed();
+        assert_eq!((tokens(&turned.usage), turned.usage.status().cached_files), (3, 1));
+        assert_eq!(turned.work.scanned_files, scanned);
+    }
 }
 
 #[test]
@@ -47,7 +49,7 @@ fn what_stands_behind_links_may_move() {
     world.sim.fs.make_dir("/other/main/sessions");
     world.sim.fs.symlink("/disk/state/agents/main", "/other/main");
     world.sim.fs.symlink("/alias", "/disk/state");
-    world.options.locations.openclaw = vec!["/alias".into()];
+    world.options.locations.places = vec![Place::new(&OpenClaw, "/alias")];
     for name in ["a", "b"] {
         world.sim.fs.put(format!("/other/main/sessions/{name}.jsonl"), answer(1).as_bytes());
     }

@@ -10,7 +10,7 @@ use common_fs::{
 use proptest::prelude::*;
 use usage_cache::Freshness;
 
-use crate::world::{LINE_BYTES_MAX, World, all, answer, path, present, session, tokens};
+use crate::world::{CACHE, LINE_BYTES_MAX, World, all, answer, path, present, session, tokens};
 
 fn world_with(name: &str) -> World {
     let world = World::new();
@@ -403,5 +403,97 @@ proptest! {
             world.wait();
             prop_assert_eq!(tokens(&world.refreshed().usage), expected);
         }
+    }
+}
+
+/// So many answers, an hour apart.
+fn hours(count: u32) -> String {
+    let time = |hour: u32| format!("2026-01-{:02}T{:02}:00:00Z", hour / 24 + 1, hour % 24);
+    (0..count).map(|hour| crate::world::answer_at(&time(hour), 1)).collect()
+}
+
+#[test]
+fn a_transcript_that_takes_the_place_of_a_renamed_one_does_not_build_on_its_record() {
+    let world = World::new();
+    world.put("x.jsonl", session("x") + &hours(20));
+    world.wait();
+    world.refreshed();
+    world.sim.fs.rename(path("x.jsonl"), path("a.jsonl"));
+    world.put("x.jsonl", session("x") + &hours(21));
+    world.wait();
+    world.refreshed();
+    world.wait();
+    assert_eq!(world.refreshed().work.scanned_files, 0);
+    world.sim.fs.remove(path("x.jsonl"));
+    assert_eq!(tokens(&world.refreshed().usage), 41);
+}
+
+#[test]
+fn a_crash_while_a_rename_is_saved_loses_no_history() {
+    let renamed = || {
+        let world = World::new();
+        world.put("a.jsonl", session("a") + &answer(3));
+        world.wait();
+        world.refreshed();
+        let before = world.sim.fs.content(CACHE).unwrap().len();
+        world.sim.fs.rename(path("a.jsonl"), path("b.jsonl"));
+        world.wait();
+        world.refreshed();
+        (before, world)
+    };
+    let (before, world) = renamed();
+    let whole = world.sim.fs.content(CACHE).unwrap();
+    for cut in before..=whole.len() {
+        let (_, world) = renamed();
+        world.sim.fs.put(CACHE, &whole[..cut]);
+        world.sim.fs.remove(path("b.jsonl"));
+        world.wait();
+        assert_eq!(tokens(&world.refresh().usage), 3, "{cut}");
+    }
+}
+
+#[test]
+fn a_damaged_record_of_a_rename_does_not_count_it_twice() {
+    let world = World::new();
+    world.put("a.jsonl", session("a") + &answer(3));
+    world.wait();
+    world.refreshed();
+    world.sim.fs.rename(path("a.jsonl"), path("b.jsonl"));
+    world.wait();
+    world.refreshed();
+    for day in 1..5 {
+        let time = format!("2026-03-{day:02}T00:00:00Z");
+        world.append("b.jsonl", crate::world::answer_at(&time, 1));
+        world.wait();
+        world.refreshed();
+    }
+    let whole = world.sim.fs.content(CACHE).unwrap();
+    let lines: Vec<&[u8]> = whole.split_inclusive(|byte| *byte == b'\n').collect();
+    for from in 1..lines.len() {
+        for to in from + 1..=lines.len() {
+            let damaged = [&lines[..from], &[&b"?\n"[..]], &lines[to..]].concat().concat();
+            world.sim.fs.put(CACHE, &damaged);
+            world.wait();
+            let counted = tokens(&world.refresh().usage);
+            assert_eq!(counted, 7, "without lines {from} to {to}");
+        }
+    }
+}
+
+#[test]
+fn a_directory_that_is_renamed_and_linked_by_its_old_name_keeps_its_history() {
+    let world = World::new();
+    world.put("a.jsonl", session("a") + &answer(3));
+    world.put("g.jsonl", session("g") + &answer(4));
+    world.wait();
+    world.refreshed();
+    world.sim.fs.remove(path("g.jsonl"));
+    assert_eq!(tokens(&world.refreshed().usage), 7);
+    world.sim.fs.rename("/h/.openclaw/agents/main", "/h/.openclaw/agents/prime");
+    world.sim.fs.symlink("/h/.openclaw/agents/main", "prime");
+    world.wait();
+    for _ in 0..2 {
+        let usage = world.refreshed().usage;
+        assert_eq!((tokens(&usage), usage.status().gone_files), (7, 1));
     }
 }

@@ -3,12 +3,16 @@
 //! Rows `U…` name faults of the project's fault catalogue, see `docs/faults.md`.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod adding_a_source;
 mod cache_file;
 mod checkpoints;
+mod claude;
 mod discovery;
 mod ledger;
+mod price_lists;
 mod prices;
 mod properties;
+mod races;
 mod refresh;
 mod vectors;
 mod world;

@@ -1,21 +1,9 @@
 //! What a refresh reads, writes and leaves alone.
 
-use std::{
-    num::NonZeroUsize,
-    ops::ControlFlow,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::{num::NonZeroUsize, ops::ControlFlow, time::Duration};
 
-use common_fs::{
-    FileKind, Host, Op,
-    observe::{Call, Decision, Errno, ObservedFs, Observer},
-    sim::Faults,
-};
-use usage_cache::{CacheProblem, Freshness, Options, Progress};
+use common_fs::{FileKind, Host, Op, observe::Errno, sim::Faults};
+use usage_cache::{CacheProblem, Freshness, OpenClaw, Options, Place, Progress};
 
 use crate::world::{CACHE, World, all, answer, path, present, refresh, session, tokens};
 
@@ -138,28 +126,6 @@ fn u7_a_clock_that_was_set_back_hides_nothing() {
     assert_eq!(tokens(&world.refreshed().usage), 7);
 }
 
-/// Does something before an operation on a path.
-struct JustBefore<F> {
-    op: Op,
-    path: std::path::PathBuf,
-    /// How many such operations come first.
-    skip: AtomicUsize,
-    act: Mutex<Option<F>>,
-}
-
-impl<F: FnOnce() + Send> Observer for JustBefore<F> {
-    fn before(&self, call: Call<'_>) -> Decision {
-        let is_meant = call.op == self.op && call.path == self.path;
-        if is_meant && self.skip.fetch_sub(1, Ordering::Relaxed) == 0 {
-            let act = self.act.lock().unwrap().take();
-            if let Some(act) = act {
-                act();
-            }
-        }
-        Decision::Proceed
-    }
-}
-
 fn refresh_just_before(
     world: &World,
     op: Op,
@@ -176,9 +142,7 @@ fn refresh_before(
     name: &str,
     act: impl FnOnce() + Send + 'static,
 ) -> usage_cache::Refreshed {
-    let skip = AtomicUsize::new(skip);
-    let observer = JustBefore { op, path: path(name), skip, act: Mutex::new(Some(act)) };
-    let fs = ObservedFs::new(world.sim.fs.clone(), Arc::new(observer));
+    let fs = world.hooked((op, skip), path(name), act);
     refresh(Host { fs: &fs, ..world.sim.host() }, &world.options)
 }
 
@@ -362,15 +326,9 @@ fn another_refresh_in_between_is_not_overwritten() {
     // Between the moment this refresh has loaded the cache and the moment it takes the lock,
     // another one does all the work.
     let (sim, options) = (world.sim.clone(), world.options.clone());
-    let observer = JustBefore {
-        op: Op::Create,
-        path: "/state/usage-cache.jsonl.lock".into(),
-        skip: AtomicUsize::new(0),
-        act: Mutex::new(Some(move || {
-            assert_eq!(refresh(sim.host(), &options).work.scanned_files, 2);
-        })),
-    };
-    let fs = ObservedFs::new(world.sim.fs.clone(), Arc::new(observer));
+    let fs = world.hooked((Op::Create, 0), "/state/usage-cache.jsonl.lock", move || {
+        assert_eq!(refresh(sim.host(), &options).work.scanned_files, 2);
+    });
     let late = refresh(Host { fs: &fs, ..world.sim.host() }, &world.options);
     assert!(late.problems.is_empty(), "{:?}", late.problems);
     assert_eq!((late.work.scanned_files, late.work.writes), (0, 0), "nothing was left to do");
@@ -384,16 +342,16 @@ fn roots_that_are_not_asked_for_are_neither_counted_nor_forgotten() {
     world.sim.fs.make_dir("/other/agents/x/sessions");
     world.sim.fs.put("/other/agents/x/sessions/b.jsonl", answer(2).as_bytes());
     world.wait();
-    let both = vec!["/h/.openclaw".into(), "/other".into()];
-    let refresh_of = |world: &mut World, roots: &[std::path::PathBuf]| {
-        world.options.locations.openclaw = roots.to_vec();
+    let both = ["/h/.openclaw", "/other"].map(|path| Place::new(&OpenClaw, path));
+    let refresh_of = |world: &mut World, places: &[Place]| {
+        world.options.locations.places = places.to_vec();
         let refreshed = world.refreshed();
         (tokens(&refreshed.usage), refreshed.work.scanned_files)
     };
     assert_eq!(refresh_of(&mut world, &both), (3, 2));
     assert_eq!(refresh_of(&mut world, &both[..1]), (1, 0));
     assert_eq!(refresh_of(&mut world, &both), (3, 0), "nothing is read again");
-    assert_eq!(refresh_of(&mut world, &["/h/none".into()]), (0, 0));
+    assert_eq!(refresh_of(&mut world, &[Place::new(&OpenClaw, "/h/none")]), (0, 0));
 }
 
 #[test]
@@ -405,4 +363,20 @@ fn an_empty_place_is_fresh_and_nothing_is_created() {
     assert!(world.sim.fs.stat("/state").is_none());
     let options = Options::new(world.options.locations.clone());
     assert_eq!(options.checkpoint.files, 256);
+}
+
+#[test]
+fn keys_that_are_half_a_surrogate_pair_cost_nothing() {
+    let time = "\"timestamp\":\"2026-02-05T12:00:00Z\"";
+    let line = |usage: &str, more: &str| {
+        format!("{{{more}{time},\"message\":{{\"role\":\"assistant\",\"usage\":{{{usage}}}}}}}\n")
+    };
+    let world = World::new();
+    world.put(
+        "a.jsonl",
+        line("\"input\":5,\"\\ud800\":1", "") + &line("\"input\":7", "\"\\ud800\":1,"),
+    );
+    world.wait();
+    let usage = world.refreshed().usage;
+    assert_eq!((tokens(&usage), usage.status().malformed_lines), (12, 0));
 }

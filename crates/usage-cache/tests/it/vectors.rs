@@ -17,7 +17,8 @@ fn record(time: &str, tokens: u64, cost: Option<f64>) -> String {
 /// One dollar per million tokens of input, two per million of output.
 fn prices() -> Prices {
     let usd = |dollars: u64| Some(NanoUsd(dollars * 1_000_000_000));
-    let rates = Rates { input: usd(1), output: usd(2), cache_creation: usd(0), cache_read: usd(0) };
+    let free = Rates { cache_creation: usd(0), cache_read: usd(0), ..Rates::default() };
+    let rates = Rates { input: usd(1), output: usd(2), ..free };
     let mut prices = Prices::none();
     prices.add("openai", "gpt-5.4", Price::flat(rates));
     prices

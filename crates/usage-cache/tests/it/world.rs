@@ -1,14 +1,24 @@
 //! A simulated machine with transcripts.
 
-use std::{num::NonZeroUsize, ops::ControlFlow, path::Path, sync::Arc, time::Duration};
+use std::{
+    num::NonZeroUsize,
+    ops::ControlFlow,
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use common_fs::{
-    Host,
-    observe::ObservedFs,
+    Host, Op,
+    observe::{Call, Decision, Errno, ObservedFs, Observer},
     sim::{Faults, Sim},
 };
 use usage_cache::{
-    CheckpointPolicy, Gone, Locations, Options, Prices, Query, Refreshed, Summary, UsageCache, Zone,
+    CheckpointPolicy, Gone, Locations, OpenClaw, Options, Place, Prices, Query, Refreshed, Summary,
+    UsageCache, Zone,
 };
 
 pub(crate) const SESSIONS: &str = "/h/.openclaw/agents/main/sessions";
@@ -26,7 +36,8 @@ impl World {
     pub(crate) fn new() -> Self {
         let sim = Sim::new();
         sim.fs.make_dir(SESSIONS);
-        let locations = Locations { openclaw: vec!["/h/.openclaw".into()], cache: CACHE.into() };
+        let places = vec![Place::new(&OpenClaw, "/h/.openclaw")];
+        let locations = Locations { places, cache: CACHE.into() };
         let options = Options {
             locations,
             checkpoint: CheckpointPolicy::DEFAULT,
@@ -68,6 +79,19 @@ impl World {
         (refresh(Host { fs: &fs, ..self.sim.host() }, &self.options), faults)
     }
 
+    /// The file system, on which something is done right before an operation on a path, after
+    /// as many others of its kind.
+    pub(crate) fn hooked(
+        &self,
+        (op, skip): (Op, usize),
+        path: impl Into<PathBuf>,
+        act: impl FnOnce() + Send + 'static,
+    ) -> ObservedFs {
+        let (path, skip) = (path.into(), AtomicUsize::new(skip));
+        let observer = JustBefore { op, path, skip, act: Mutex::new(Some(act)) };
+        ObservedFs::new(self.sim.fs.clone(), Arc::new(observer))
+    }
+
     pub(crate) fn open(&self) -> UsageCache {
         usage_cache::open(self.sim.host(), &self.options).0
     }
@@ -84,16 +108,37 @@ impl World {
     }
 }
 
+/// Does something before an operation on a path.
+struct JustBefore<F> {
+    op: Op,
+    path: PathBuf,
+    /// How many such operations come first.
+    skip: AtomicUsize,
+    act: Mutex<Option<F>>,
+}
+
+impl<F: FnOnce() + Send> Observer for JustBefore<F> {
+    fn before(&self, call: Call<'_>) -> Decision {
+        let is_meant = call.op == self.op && call.path == self.path;
+        if is_meant && self.skip.fetch_sub(1, Ordering::Relaxed) == 0 {
+            let act = self.act.lock().unwrap().take();
+            if let Some(act) = act {
+                act();
+            }
+        }
+        Decision::Proceed
+    }
+}
+
 struct DenyWrites;
 
-impl common_fs::observe::Observer for DenyWrites {
-    fn before(&self, call: common_fs::observe::Call<'_>) -> common_fs::observe::Decision {
-        use common_fs::{Op, observe::Decision};
+impl Observer for DenyWrites {
+    fn before(&self, call: Call<'_>) -> Decision {
         match call.op {
             Op::OpenDir | Op::List | Op::Stat | Op::Open | Op::Read | Op::ReadLink => {
                 Decision::Proceed
             }
-            _ => Decision::Fail(common_fs::observe::Errno::ROFS),
+            _ => Decision::Fail(Errno::ROFS),
         }
     }
 }
@@ -102,7 +147,7 @@ pub(crate) fn refresh(host: Host<'_>, options: &Options) -> Refreshed {
     usage_cache::refresh(host, options, &mut |_| ControlFlow::Continue(()))
 }
 
-pub(crate) fn path(name: &str) -> std::path::PathBuf {
+pub(crate) fn path(name: &str) -> PathBuf {
     Path::new(SESSIONS).join(name)
 }
 

@@ -370,7 +370,7 @@ proptest! {
     fn lines_that_are_passed_over_record_nothing(line in lines()) {
         let escaped = line.windows(2).any(|pair| pair == b"\\u");
         if !escaped && USAGE.find(&line).is_none() {
-            let line = trim(&line);
+            let line = crate::objects::trim(&line);
             let record = serde_json::from_slice::<Line<'_>>(line);
             prop_assert!(!record.is_ok_and(|record| record.event().is_some()));
         }

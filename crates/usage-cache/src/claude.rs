@@ -1,0 +1,68 @@
+//! Claude Code's transcripts: which files they are, and what their lines say.
+//!
+//! An answer is recorded several times: once per block of its content while it is streamed, with
+//! counts that grow, and again in every session that is resumed or forked from this one. What
+//! tells answers apart is the number of the message together with that of the request.
+
+mod line;
+
+use std::{ffi::OsStr, os::unix::ffi::OsStrExt as _, sync::LazyLock};
+
+use memchr::memmem::Finder;
+
+use crate::{Event, Name, Outcome, Parser, Source, TranscriptName, read_objects, skim_object};
+use line::Line;
+
+/// [Claude Code](https://code.claude.com/docs): `projects` below a configuration directory.
+#[derive(Clone, Copy, Debug)]
+pub struct Claude;
+
+impl Source for Claude {
+    fn name(&self) -> &'static str {
+        "claude"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn dirs(&self) -> &'static [&'static str] {
+        &["projects/**"]
+    }
+
+    fn classify<'n>(&self, name: &'n OsStr) -> Name<'n> {
+        match name.as_bytes().strip_suffix(b".jsonl") {
+            Some(session) if !session.is_empty() && !session.starts_with(b".") => {
+                Name::Transcript(TranscriptName { session: Some(session), archived_at: None })
+            }
+            Some(_) | None => Name::Other,
+        }
+    }
+
+    fn parser(&self, _: Option<&str>) -> Box<dyn Parser> {
+        Box::new(Self)
+    }
+}
+
+/// Lines without these cannot record an answer. Writers of JSON do not escape letters.
+static USAGE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"usage\""));
+static ASSISTANT: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"assistant\""));
+
+/// Each line stands for itself; that later ones replace earlier ones is said by their identity.
+impl Parser for Claude {
+    fn line(&mut self, line: &[u8], hand_on: &mut dyn FnMut(&Event<'_>)) -> Outcome {
+        if USAGE.find(line).is_none() || ASSISTANT.find(line).is_none() {
+            return skim_object(line);
+        }
+        read_objects(line, &mut |object| {
+            let line = Line::read(object)?;
+            if let Some(event) = line.event() {
+                hand_on(&event);
+            }
+            Ok(Outcome::Fine)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,64 @@
+//! Codex's rollouts: which files they are, and what their lines say.
+//!
+//! A rollout is the transcript of one thread. It records what the model used as counters that
+//! run on, so a line means something only after the lines before it; and a thread that was forked
+//! from another, or started by one, may begin with a copy of what the other recorded.
+//!
+//! The format is that of `codex-rs/protocol` in
+//! [openai/codex](https://github.com/openai/codex). The rules for odd counters and copies are
+//! those of [CodexBar](https://github.com/steipete/CodexBar), except where real rollouts have
+//! shown them to lose or to invent usage; `counters` and `session` say where. `docs/formats.md`
+//! has the fields.
+
+mod counters;
+mod counts;
+mod line;
+mod object;
+mod reader;
+mod recent;
+mod session;
+
+use std::{ffi::OsStr, os::unix::ffi::OsStrExt as _};
+
+use crate::{Name, Parser, Source, TranscriptName};
+
+/// [Codex](https://github.com/openai/codex): `sessions` and `archived_sessions` below
+/// `$CODEX_HOME`.
+#[derive(Clone, Copy, Debug)]
+pub struct Codex;
+
+impl Source for Codex {
+    fn name(&self) -> &'static str {
+        "codex"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn dirs(&self) -> &'static [&'static str] {
+        &["sessions/**", "archived_sessions/**"]
+    }
+
+    fn classify<'n>(&self, name: &'n OsStr) -> Name<'n> {
+        let name = name.as_bytes();
+        if name.starts_with(b".") {
+            return Name::Other;
+        }
+        if let Some(session) = name.strip_suffix(b".jsonl") {
+            return Name::Transcript(TranscriptName { session: Some(session), archived_at: None });
+        }
+        if name.ends_with(b".jsonl.zst") || name.ends_with(b".jsonl.gz") {
+            return Name::Compressed;
+        }
+        Name::Other
+    }
+
+    /// A state that is not one counts as none.
+    fn parser(&self, state: Option<&str>) -> Box<dyn Parser> {
+        Box::new(state.and_then(reader::Reader::resume).unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,323 @@
+//! One line of a rollout: `{"timestamp", "type", "payload"}`, of which a few fields matter.
+//!
+//! The fields that matter are kept as slices of the line, the rest is skipped without being
+//! built. No value of a wrong type makes a line unreadable; it counts as missing.
+
+use std::borrow::Cow;
+
+use common_fs::Timestamp;
+use serde::de::{IgnoredAny, MapAccess};
+use serde_json::value::RawValue;
+
+use super::{
+    counts::Counts,
+    object::{Fields, Object},
+};
+use crate::json::{name, time, tokens};
+
+type Raw<'a> = Option<&'a RawValue>;
+
+/// The fields of a line that matter.
+#[derive(Default)]
+pub(super) struct Line<'a> {
+    kind: Raw<'a>,
+    timestamp: Raw<'a>,
+    ordinal: Raw<'a>,
+    model: Raw<'a>,
+    ids: [Raw<'a>; 3],
+    payload: Object<Payload<'a>>,
+}
+
+/// What a line says.
+pub(super) enum Record<'a> {
+    /// What the session is: the first line, and again when it is resumed. In a fork also that of
+    /// the session that it was forked from.
+    Session(Meta<'a>),
+    /// With which model it goes on; `None` if the line does not say.
+    Context(Option<Cow<'a, str>>),
+    /// The counters.
+    Tokens(Tokens<'a>),
+    /// What another agent has sent; whether it begins a turn.
+    FromAgent(bool),
+    /// What does not matter.
+    Other,
+}
+
+/// What a session is. Texts are trimmed and not empty.
+pub(super) struct Meta<'a> {
+    pub(super) id: Option<Cow<'a, str>>,
+    pub(super) parent: Option<Cow<'a, str>>,
+    pub(super) at: Option<Timestamp>,
+    pub(super) provider: Option<Cow<'a, str>>,
+    pub(super) is_sub_agent: bool,
+    /// The ordinal of the first line that is not a copy of its parent's.
+    pub(super) first_ordinal: Option<u64>,
+}
+
+/// What the counters say.
+pub(super) struct Tokens<'a> {
+    pub(super) at: Option<Timestamp>,
+    pub(super) ordinal: Option<u64>,
+    pub(super) model: Option<Cow<'a, str>>,
+    pub(super) last: Option<Counts>,
+    pub(super) total: Option<Counts>,
+}
+
+impl<'a> Line<'a> {
+    /// Reads an object; `None` if it is something else.
+    pub(super) fn read(object: &'a [u8]) -> serde_json::Result<Option<Self>> {
+        serde_json::from_slice::<Object<Self>>(object).map(|line| line.0)
+    }
+
+    pub(super) fn record(&self) -> Record<'a> {
+        let none = Payload::default();
+        let payload = self.payload.0.as_ref().unwrap_or(&none);
+        match self.kind.map(RawValue::get) {
+            Some("\"session_meta\"") => Record::Session(self.meta(payload)),
+            Some("\"turn_context\"") => Record::Context(payload.model()),
+            Some("\"inter_agent_communication_metadata\"") => {
+                Record::FromAgent(payload.trigger_turn.is_some_and(|raw| raw.get() == "true"))
+            }
+            Some("\"event_msg\"") => match (payload.kind.map(RawValue::get), &payload.info.0) {
+                (Some("\"token_count\""), Some(info)) => Record::Tokens(self.tokens(payload, info)),
+                _ => Record::Other,
+            },
+            _ => Record::Other,
+        }
+    }
+
+    fn meta(&self, payload: &Payload<'a>) -> Meta<'a> {
+        let source = payload.source.is_some_and(is_thread_spawn);
+        let thread = payload.thread_source.is_some_and(|raw| raw.get() == "\"subagent\"");
+        Meta {
+            id: first(&payload.ids).or_else(|| first(&self.ids)),
+            parent: first(&payload.parents),
+            at: payload.timestamp.and_then(time).or_else(|| self.at()),
+            provider: payload.model_provider.and_then(trimmed),
+            is_sub_agent: source || thread,
+            first_ordinal: payload.first_ordinal.and_then(tokens),
+        }
+    }
+
+    fn tokens(&self, payload: &Payload<'a>, info: &Info<'a>) -> Tokens<'a> {
+        let [model, _] = payload.models;
+        let models = info.models.into_iter().chain([model, self.model]);
+        Tokens {
+            at: self.at(),
+            ordinal: self.ordinal.and_then(tokens),
+            model: models.flatten().filter_map(name).find(|name| !is_blank(name)),
+            last: info.last.0.as_ref().and_then(Usage::counts),
+            total: info.total.0.as_ref().and_then(Usage::counts),
+        }
+    }
+
+    fn at(&self) -> Option<Timestamp> {
+        self.timestamp.and_then(time)
+    }
+}
+
+fn is_blank(text: &str) -> bool {
+    text.trim().is_empty()
+}
+
+fn trimmed(raw: &RawValue) -> Option<Cow<'_, str>> {
+    let text = match name(raw)? {
+        Cow::Borrowed(text) => Cow::Borrowed(text.trim()),
+        Cow::Owned(text) => Cow::Owned(text.trim().to_owned()),
+    };
+    Some(text).filter(|text| !text.is_empty())
+}
+
+fn first<'a>(raws: &[Raw<'a>]) -> Option<Cow<'a, str>> {
+    raws.iter().copied().flatten().find_map(trimmed)
+}
+
+/// Whether `source` is `{"subagent": {"thread_spawn": …}}`.
+fn is_thread_spawn(source: &RawValue) -> bool {
+    let source: Result<Object<Source>, _> = serde_json::from_str(source.get());
+    let sub_agent = source.ok().and_then(|source| source.0?.sub_agent.0);
+    sub_agent.is_some_and(|sub_agent| sub_agent.thread_spawn)
+}
+
+fn skip<'de, A: MapAccess<'de>>(map: &mut A) -> Result<(), A::Error> {
+    map.next_value::<IgnoredAny>().map(|_| ())
+}
+
+impl<'de> Fields<'de> for Line<'de> {
+    fn read<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
+        let [id, session_id, session_id_camel] = &mut self.ids;
+        let field = match key {
+            "type" => &mut self.kind,
+            "timestamp" => &mut self.timestamp,
+            "ordinal" => &mut self.ordinal,
+            "model" => &mut self.model,
+            "id" => id,
+            "session_id" => session_id,
+            "sessionId" => session_id_camel,
+            "payload" => {
+                self.payload = map.next_value()?;
+                return Ok(());
+            }
+            _ => return skip(map),
+        };
+        *field = Some(map.next_value()?);
+        Ok(())
+    }
+}
+
+/// The fields of a payload, whatever the type of the line.
+#[derive(Default)]
+struct Payload<'a> {
+    kind: Raw<'a>,
+    timestamp: Raw<'a>,
+    /// The thread's own id comes first: `session_id` can be that of the thread it was started
+    /// by.
+    ids: [Raw<'a>; 3],
+    parents: [Raw<'a>; 4],
+    models: [Raw<'a>; 2],
+    model_provider: Raw<'a>,
+    thread_source: Raw<'a>,
+    source: Raw<'a>,
+    first_ordinal: Raw<'a>,
+    trigger_turn: Raw<'a>,
+    info: Object<Info<'a>>,
+}
+
+impl<'a> Payload<'a> {
+    /// A name, or nothing but space if that is all that the line says.
+    fn model(&self) -> Option<Cow<'a, str>> {
+        let info = self.info.0.as_ref().map(|info| info.models).unwrap_or_default();
+        let mut names = self.models.into_iter().chain(info).flatten().filter_map(name);
+        let first = names.next()?;
+        if is_blank(&first) {
+            names.find(|name| !is_blank(name)).or(Some(first))
+        } else {
+            Some(first)
+        }
+    }
+}
+
+impl<'de> Fields<'de> for Payload<'de> {
+    fn read<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
+        let [id, session_id, session_id_camel] = &mut self.ids;
+        let [forked, forked_camel, parent, parent_camel] = &mut self.parents;
+        let [model, model_name] = &mut self.models;
+        let field = match key {
+            "type" => &mut self.kind,
+            "timestamp" => &mut self.timestamp,
+            "id" => id,
+            "session_id" => session_id,
+            "sessionId" => session_id_camel,
+            "forked_from_id" => forked,
+            "forkedFromId" => forked_camel,
+            "parent_session_id" => parent,
+            "parentSessionId" => parent_camel,
+            "model" => model,
+            "model_name" => model_name,
+            "model_provider" => &mut self.model_provider,
+            "thread_source" => &mut self.thread_source,
+            "source" => &mut self.source,
+            "subagent_history_start_ordinal" => &mut self.first_ordinal,
+            "trigger_turn" => &mut self.trigger_turn,
+            "info" => {
+                self.info = map.next_value()?;
+                return Ok(());
+            }
+            _ => return skip(map),
+        };
+        *field = Some(map.next_value()?);
+        Ok(())
+    }
+}
+
+#[derive(Default)]
+struct Info<'a> {
+    models: [Raw<'a>; 2],
+    last: Object<Usage<'a>>,
+    total: Object<Usage<'a>>,
+}
+
+impl<'de> Fields<'de> for Info<'de> {
+    fn read<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
+        let [model, model_name] = &mut self.models;
+        match key {
+            "model" => *model = Some(map.next_value()?),
+            "model_name" => *model_name = Some(map.next_value()?),
+            "last_token_usage" => self.last = map.next_value()?,
+            "total_token_usage" => self.total = map.next_value()?,
+            _ => skip(map)?,
+        }
+        Ok(())
+    }
+}
+
+#[derive(Default)]
+struct Usage<'a> {
+    input: Raw<'a>,
+    output: Raw<'a>,
+    cache_read: [Raw<'a>; 2],
+    cache_write: [Raw<'a>; 2],
+}
+
+impl Usage<'_> {
+    /// The counts; `None` if there are none.
+    fn counts(&self) -> Option<Counts> {
+        let first = |raws: &[Raw<'_>]| raws.iter().copied().flatten().find_map(tokens);
+        let (input, output) = (first(&[self.input]), first(&[self.output]));
+        let (cache_read, cache_write) = (first(&self.cache_read), first(&self.cache_write));
+        let known = [input, output, cache_read, cache_write].iter().any(Option::is_some);
+        let counts = Counts {
+            input: input.unwrap_or(0),
+            cache_read: cache_read.unwrap_or(0),
+            cache_write: cache_write.unwrap_or(0),
+            output: output.unwrap_or(0),
+        };
+        known.then(|| counts.consistent())
+    }
+}
+
+impl<'de> Fields<'de> for Usage<'de> {
+    fn read<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
+        let [cached, cache_read] = &mut self.cache_read;
+        let [cache_write, cache_creation] = &mut self.cache_write;
+        let field = match key {
+            "input_tokens" => &mut self.input,
+            "output_tokens" => &mut self.output,
+            "cached_input_tokens" => cached,
+            "cache_read_input_tokens" => cache_read,
+            "cache_write_input_tokens" => cache_write,
+            "cache_creation_input_tokens" => cache_creation,
+            _ => return skip(map),
+        };
+        *field = Some(map.next_value()?);
+        Ok(())
+    }
+}
+
+/// The fields of `source`.
+#[derive(Default)]
+struct Source {
+    sub_agent: Object<SubAgent>,
+}
+
+impl<'de> Fields<'de> for Source {
+    fn read<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
+        if key != "subagent" {
+            return skip(map);
+        }
+        self.sub_agent = map.next_value()?;
+        Ok(())
+    }
+}
+
+#[derive(Default)]
+struct SubAgent {
+    thread_spawn: bool,
+}
+
+impl<'de> Fields<'de> for SubAgent {
+    fn read<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
+        self.thread_spawn |= key == "thread_spawn";
+        skip(map)
+    }
+}

@@ -1,0 +1,343 @@
+//! What is kept of events that other transcripts may record as well.
+//!
+//! A [`Rollup`](crate::rollup::Rollup) forgets which events it is made of. Where a runtime copies
+//! events from one transcript to another, each has to be kept, so that it can be counted once,
+//! whichever of the transcripts are there. An event takes some twenty bytes, of which eight are
+//! its identity.
+
+use std::collections::HashMap;
+
+use common_fs::Timestamp;
+
+use crate::{Event, Key, NanoUsd, ServiceTier, TokenCounts, models::ModelId};
+
+/// An event with an identity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Logged {
+    pub(crate) key: Key,
+    /// In whole milliseconds.
+    pub(crate) at: Option<Timestamp>,
+    pub(crate) model: ModelId,
+    pub(crate) tier: ServiceTier,
+    pub(crate) tokens: TokenCounts,
+    pub(crate) cache_creation_1h: u64,
+    pub(crate) cost: Option<NanoUsd>,
+}
+
+/// The events of a transcript that have an identity, in the order in which they were first
+/// recorded; no identity occurs twice.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct EventLog {
+    kinds: Box<[Kind]>,
+    bytes: Box<[u8]>,
+}
+
+/// What the encoding of an event leaves out, because many share it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Kind {
+    pub(crate) model: ModelId,
+    pub(crate) tier: ServiceTier,
+    /// Which of the optional numbers follow.
+    pub(crate) flags: u8,
+}
+
+const HAS_TIME: u8 = 1;
+const HAS_1H: u8 = 2;
+/// The total is not the sum of the classes.
+const HAS_TOTAL: u8 = 4;
+const HAS_COST: u8 = 8;
+
+impl EventLog {
+    pub(crate) fn new(events: &[Logged]) -> Self {
+        let (mut kinds, mut numbers) = (Vec::new(), HashMap::new());
+        let mut bytes = Vec::new();
+        let mut last_millis = 0;
+        for event in events {
+            let kind = event.kind();
+            let number = *numbers.entry(kind).or_insert_with(|| {
+                kinds.push(kind);
+                kinds.len() as u64 - 1
+            });
+            bytes.extend_from_slice(&event.key.0.to_le_bytes());
+            put(&mut bytes, number);
+            if let Some(at) = event.at {
+                let millis = at.unix_millis();
+                put(&mut bytes, zigzag(millis.wrapping_sub(last_millis)));
+                last_millis = millis;
+            }
+            event.numbers().for_each(|number| put(&mut bytes, number));
+        }
+        Self { kinds: kinds.into_boxed_slice(), bytes: bytes.into_boxed_slice() }
+    }
+
+    /// From its parts, as [`kinds`](Self::kinds) and [`bytes`](Self::bytes) give them; `None` if
+    /// they are not that.
+    pub(crate) fn from_parts(kinds: Vec<Kind>, bytes: Vec<u8>) -> Option<Self> {
+        let log = Self { kinds: kinds.into_boxed_slice(), bytes: bytes.into_boxed_slice() };
+        let mut events = log.iter();
+        events.by_ref().for_each(drop);
+        events.rest.is_empty().then_some(log)
+    }
+
+    pub(crate) fn kinds(&self) -> &[Kind] {
+        &self.kinds
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    pub(crate) fn iter(&self) -> Iter<'_> {
+        Iter { kinds: &self.kinds, rest: &self.bytes, last_millis: 0 }
+    }
+
+    /// The events that are not the same in `earlier`, or `None` if that is not how this began.
+    ///
+    /// What is [`updated`](Self::updated) by them is the same as this.
+    pub(crate) fn since(&self, earlier: &Self) -> Option<Vec<Logged>> {
+        let mut old = earlier.iter();
+        let mut changed = Vec::new();
+        for event in self.iter() {
+            match old.next() {
+                Some(old) if old == event => (),
+                Some(old) if old.key != event.key => return None,
+                Some(_) | None => changed.push(event),
+            }
+        }
+        old.next().is_none().then_some(changed)
+    }
+
+    /// This with some events replaced or added.
+    pub(crate) fn updated(&self, changed: &Self) -> Self {
+        if changed.is_empty() {
+            return self.clone();
+        }
+        let mut builder = LogBuilder::new(self);
+        changed.iter().for_each(|event| builder.put(event));
+        builder.log()
+    }
+}
+
+impl Logged {
+    pub(crate) fn new(key: Key, event: &Event<'_>, model: ModelId) -> Self {
+        Self {
+            key,
+            at: event.at.and_then(|at| Timestamp::from_unix_millis(at.unix_millis())),
+            model,
+            tier: event.tier,
+            tokens: event.tokens,
+            cache_creation_1h: event.cache_creation_1h,
+            cost: event.cost,
+        }
+    }
+
+    fn kind(&self) -> Kind {
+        let flag = |is_set, flag| if is_set { flag } else { 0 };
+        let flags = flag(self.at.is_some(), HAS_TIME)
+            | flag(self.cache_creation_1h != 0, HAS_1H)
+            | flag(self.tokens.total != self.tokens.sum_of_classes(), HAS_TOTAL)
+            | flag(self.cost.is_some(), HAS_COST);
+        Kind { model: self.model, tier: self.tier, flags }
+    }
+
+    /// What is kept of the event after its time.
+    fn numbers(&self) -> impl Iterator<Item = u64> {
+        let flags = self.kind().flags;
+        let TokenCounts { input, output, cache_creation, cache_read, total } = self.tokens;
+        let optional = [
+            (HAS_1H, self.cache_creation_1h),
+            (HAS_TOTAL, total),
+            (HAS_COST, self.cost.unwrap_or_default().0),
+        ];
+        let set = optional.into_iter().filter(move |(flag, _)| flags & flag != 0);
+        [input, output, cache_creation, cache_read].into_iter().chain(set.map(|(_, number)| number))
+    }
+}
+
+/// Decodes a log; ends where it cannot be decoded.
+pub(crate) struct Iter<'l> {
+    kinds: &'l [Kind],
+    rest: &'l [u8],
+    last_millis: i64,
+}
+
+impl Iterator for Iter<'_> {
+    type Item = Logged;
+
+    fn next(&mut self) -> Option<Logged> {
+        let (key, mut rest) = self.rest.split_first_chunk()?;
+        let number = take(&mut rest)?;
+        let Kind { model, tier, flags } = *self.kinds.get(usize::try_from(number).ok()?)?;
+        let mut last_millis = self.last_millis;
+        let mut at = None;
+        if flags & HAS_TIME != 0 {
+            last_millis = last_millis.wrapping_add(unzigzag(take(&mut rest)?));
+            at = Some(Timestamp::from_unix_millis(last_millis)?);
+        }
+        let [input, output, cache_creation, cache_read] =
+            [take(&mut rest)?, take(&mut rest)?, take(&mut rest)?, take(&mut rest)?];
+        let mut tokens = TokenCounts { input, output, cache_creation, cache_read, total: 0 };
+        let mut optional = |flag, otherwise| {
+            if flags & flag == 0 { Some(otherwise) } else { take(&mut rest) }
+        };
+        let cache_creation_1h = optional(HAS_1H, 0)?;
+        tokens.total = optional(HAS_TOTAL, tokens.sum_of_classes())?;
+        let cost = optional(HAS_COST, 0)?;
+        let cost = (flags & HAS_COST != 0).then_some(NanoUsd(cost));
+        (self.rest, self.last_millis) = (rest, last_millis);
+        let key = Key(u64::from_le_bytes(*key));
+        Some(Logged { key, at, model, tier, tokens, cache_creation_1h, cost })
+    }
+}
+
+/// Collects events into an [`EventLog`].
+pub(crate) struct LogBuilder {
+    events: Vec<Logged>,
+    places: HashMap<Key, usize>,
+}
+
+impl LogBuilder {
+    pub(crate) fn new(log: &EventLog) -> Self {
+        let events: Vec<Logged> = log.iter().collect();
+        let places = events.iter().enumerate().map(|(place, event)| (event.key, place)).collect();
+        Self { events, places }
+    }
+
+    /// Adds an event; one with the same identity is replaced.
+    pub(crate) fn put(&mut self, event: Logged) {
+        let place = *self.places.entry(event.key).or_insert(self.events.len());
+        match self.events.get_mut(place) {
+            Some(earlier) => *earlier = event,
+            None => self.events.push(event),
+        }
+    }
+
+    pub(crate) fn log(&self) -> EventLog {
+        EventLog::new(&self.events)
+    }
+}
+
+/// Appends a number in as few bytes as it needs, seven bits in each, the lowest first (LEB128).
+fn put(bytes: &mut Vec<u8>, mut number: u64) {
+    while let Some(more) = number.checked_shr(7).filter(|more| 0 < *more) {
+        bytes.push(low(number) | 0x80);
+        number = more;
+    }
+    bytes.push(low(number));
+}
+
+fn low(number: u64) -> u8 {
+    (number & 0x7f) as u8
+}
+
+fn take(bytes: &mut &[u8]) -> Option<u64> {
+    let mut number = 0;
+    for shift in (0..64).step_by(7) {
+        let (byte, rest) = bytes.split_first()?;
+        *bytes = rest;
+        number |= u64::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            return Some(number);
+        }
+    }
+    None
+}
+
+/// Small numbers of either sign as small numbers without one.
+fn zigzag(number: i64) -> u64 {
+    ((number << 1) ^ (number >> 63)).cast_unsigned()
+}
+
+fn unzigzag(number: u64) -> i64 {
+    (number >> 1).cast_signed() ^ -(number & 1).cast_signed()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{Model, models::Models};
+
+    fn event() -> impl Strategy<Value = Logged> {
+        let number = || prop_oneof![0_u64..3, 100_u64..200_000, any::<u64>()];
+        let tier = prop_oneof![Just(ServiceTier::Standard), Just(ServiceTier::Batch)];
+        let rest = (tier, number(), number(), prop::option::of(number()), any::<bool>());
+        let time = prop::option::of(1_700_000_000_000_i64..1_700_000_100_000);
+        (0_u64..40, time, number(), number(), rest).prop_map(
+            |(key, at, input, output, (tier, cache_read, hour, cost, summed))| {
+                let mut tokens = TokenCounts { input, output, cache_read, ..Default::default() };
+                tokens.total = if summed { tokens.sum_of_classes() } else { hour };
+                Logged {
+                    key: Key(key),
+                    at: at.and_then(Timestamp::from_unix_millis),
+                    model: Models::default().intern(Model { provider: None, name: None }),
+                    tier,
+                    tokens,
+                    cache_creation_1h: hour,
+                    cost: cost.map(NanoUsd),
+                }
+            },
+        )
+    }
+
+    fn log() -> impl Strategy<Value = EventLog> {
+        prop::collection::vec(event(), 0..30).prop_map(|events| {
+            let mut builder = LogBuilder::new(&EventLog::default());
+            for event in events {
+                builder.put(event);
+            }
+            builder.log()
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_logged_can_be_read_again(log in log()) {
+            let events: Vec<Logged> = log.iter().collect();
+            prop_assert_eq!(&EventLog::new(&events), &log);
+            let parts = EventLog::from_parts(log.kinds().to_vec(), log.bytes().to_vec());
+            prop_assert_eq!(parts, Some(log));
+        }
+
+        #[test]
+        fn anything_else_is_refused(
+            log in log(),
+            bytes in prop::collection::vec(any::<u8>(), 0..60),
+        ) {
+            if let Some(read) = EventLog::from_parts(log.kinds().to_vec(), bytes.clone()) {
+                prop_assert_eq!(read.bytes(), &bytes[..]);
+            }
+        }
+
+        #[test]
+        fn what_changed_makes_the_new_of_the_old(
+            old in log(),
+            later in prop::collection::vec(event(), 0..10),
+        ) {
+            let mut builder = LogBuilder::new(&old);
+            for event in later {
+                builder.put(event);
+            }
+            let new = builder.log();
+            let changed = EventLog::new(&new.since(&old).unwrap());
+            prop_assert_eq!(old.updated(&changed), new);
+        }
+    }
+
+    #[test]
+    fn a_log_that_did_not_begin_so_has_no_changes() {
+        let models = &mut Models::default();
+        let model = models.intern(Model { provider: None, name: None });
+        let event = |key| Logged::new(Key(key), &Event::default(), model);
+        let log =
+            |keys: &[u64]| EventLog::new(&keys.iter().map(|key| event(*key)).collect::<Vec<_>>());
+        assert_eq!(log(&[1, 2]).since(&log(&[2])), None);
+        assert_eq!(log(&[1]).since(&log(&[1, 2])), None);
+        assert_eq!(log(&[1, 2]).since(&log(&[1])).map(|events| events.len()), Some(1));
+    }
+}

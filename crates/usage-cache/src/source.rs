@@ -1,0 +1,187 @@
+//! What the crate has to know of a runtime to count its transcripts.
+//!
+//! A [`Source`] says where the runtime keeps transcripts and what a line of one means; finding,
+//! reading, remembering and adding up is the same for all. `docs/adding-a-source.md` adds one.
+
+use std::{borrow::Cow, ffi::OsStr, fmt};
+
+use common_fs::Timestamp;
+use xxhash_rust::xxh3::Xxh3Default;
+
+use crate::{NanoUsd, TokenCounts};
+
+/// A kind of transcripts: those of one agent runtime.
+///
+/// A transcript is a file of lines that only grows. What is read of one must depend on nothing
+/// but its bytes: files are read in any order, some of them never again.
+pub trait Source: fmt::Debug + Sync {
+    /// The name in reports, options and the cache file: one word in lower case.
+    fn name(&self) -> &'static str;
+
+    /// Goes up whenever the same bytes come to mean something else. What an earlier version
+    /// made of a transcript counts until that is read again.
+    fn version(&self) -> u32;
+
+    /// The directories of transcripts below a root: names separated by `/`, of which `*` stands
+    /// for any one directory and a last `**` for the directory before it and everything below.
+    fn dirs(&self) -> &'static [&'static str];
+
+    /// What a file in such a directory is, going by its name.
+    fn classify<'n>(&self, name: &'n OsStr) -> Name<'n>;
+
+    /// Reads a transcript from its beginning; or, with what [`Parser::state`] gave there, from
+    /// the end of a line.
+    fn parser(&self, state: Option<&str>) -> Box<dyn Parser>;
+}
+
+/// Reads the lines of one transcript, in order.
+pub trait Parser {
+    /// Reads a line, without its line end, and hands on the events that it records.
+    fn line(&mut self, line: &[u8], hand_on: &mut dyn FnMut(&Event<'_>)) -> Outcome;
+
+    /// What a parser needs to know to go on after this line; `None` if nothing. It is kept for
+    /// every transcript, so it should be short.
+    fn state(&self) -> Option<String> {
+        None
+    }
+
+    /// What the lines so far say of the transcript as a whole.
+    fn lineage(&self) -> Lineage {
+        Lineage::default()
+    }
+}
+
+/// What a file in a directory of transcripts is, going by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Name<'n> {
+    /// A transcript whose events count.
+    Transcript(TranscriptName<'n>),
+    /// A transcript in a compressed archive: it would count, but is not read.
+    Compressed,
+    /// Something else, or a copy of what is counted elsewhere.
+    Other,
+}
+
+/// What the name of a transcript tells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TranscriptName<'n> {
+    /// The session.
+    pub session: Option<&'n [u8]>,
+    /// When it was archived; `None` for a live one.
+    pub archived_at: Option<Timestamp>,
+}
+
+/// What became of a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[must_use]
+pub enum Outcome {
+    /// It is well-formed as far as it was looked at, or blank.
+    Fine,
+    /// It records usage, but not how much: counting anything for it would be a guess.
+    Unresolved,
+    /// It is not what the runtime writes, or part of it is not.
+    Malformed,
+}
+
+/// One answer of a model, as a transcript records it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Event<'a> {
+    /// Tells the event from all others, wherever it is recorded. An event that is recorded
+    /// again in the same transcript replaces the earlier record; of several transcripts with the
+    /// same event, one counts it. Without one, each record counts.
+    pub identity: Option<Key>,
+    /// When; `None` if the transcript does not say, or not in a way that can be read.
+    pub at: Option<Timestamp>,
+    /// Who was asked, for example `anthropic`.
+    pub provider: Option<Cow<'a, str>>,
+    /// For which model.
+    pub model: Option<Cow<'a, str>>,
+    /// At which terms, if they are not the standard ones.
+    pub tier: ServiceTier,
+    /// What it used.
+    pub tokens: TokenCounts,
+    /// The part of [`TokenCounts::cache_creation`] that is kept for an hour, at a higher price.
+    pub cache_creation_1h: u64,
+    /// What it cost, if the transcript says so and can be believed; else it has to be priced.
+    pub cost: Option<NanoUsd>,
+}
+
+/// The terms of a request that change its price.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ServiceTier {
+    /// The usual ones.
+    #[default]
+    Standard,
+    /// Sooner than others: `priority`, also called fast.
+    Priority,
+    /// Whenever there is room: `flex`.
+    Flex,
+    /// Within a day: `batch`.
+    Batch,
+}
+
+impl ServiceTier {
+    const ALL: [Self; 4] = [Self::Standard, Self::Priority, Self::Flex, Self::Batch];
+
+    /// As a number, for the cache file.
+    pub(crate) fn code(self) -> u8 {
+        match self {
+            Self::Standard => 0,
+            Self::Priority => 1,
+            Self::Flex => 2,
+            Self::Batch => 3,
+        }
+    }
+
+    pub(crate) fn from_code(code: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|tier| tier.code() == code)
+    }
+}
+
+/// Whose events a transcript records.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lineage {
+    /// The session that the transcript records, for others that continue it.
+    pub session: Option<Key>,
+    /// Whether the transcript begins with what another session has used.
+    pub beginning: Beginning,
+}
+
+/// What a transcript begins with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Beginning {
+    /// Events of its own.
+    #[default]
+    Own,
+    /// As many tokens of each class as the session `of` had used at `at`. As long as no
+    /// transcript of that session is known, the events of this one are unresolved.
+    Fork {
+        /// The other session.
+        of: Key,
+        /// When this one left it.
+        at: Timestamp,
+    },
+    /// So many events that another session has used, and recorded elsewhere; `None` as long as
+    /// nobody can tell how many, and all events are unresolved.
+    Copy {
+        /// How many events with an identity come before its own.
+        events: Option<u64>,
+    },
+}
+
+/// A name of something, as 64 bits of hash: enough to tell millions apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key(pub u64);
+
+impl Key {
+    /// The key of something that some parts name together.
+    pub fn of(parts: &[&[u8]]) -> Self {
+        let mut hash = Xxh3Default::new();
+        for part in parts {
+            // With their lengths, so that `ab c` is not `a bc`.
+            hash.update(&(part.len() as u64).to_le_bytes());
+            hash.update(part);
+        }
+        Self(hash.digest())
+    }
+}
