@@ -55,7 +55,7 @@ impl Parser for Claude {
             return skim_object(line);
         }
         read_objects(line, &mut |object| {
-            let line = Line::read(object)?;
+            let Some(line) = Line::read(object)? else { return Ok(Outcome::Malformed) };
             if let Some(event) = line.event() {
                 hand_on(&event);
             }

@@ -13,7 +13,6 @@
 mod counters;
 mod counts;
 mod line;
-mod object;
 mod reader;
 mod recent;
 mod session;

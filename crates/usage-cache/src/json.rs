@@ -3,6 +3,8 @@
 //! So no value, whatever its type, makes a line unreadable; and what is not asked for is not
 //! built.
 
+mod object;
+
 use std::{borrow::Cow, fmt};
 
 use common_fs::Timestamp;
@@ -11,6 +13,8 @@ use serde::{
     de::{MapAccess, Visitor},
 };
 use serde_json::value::RawValue;
+
+pub(crate) use object::{Fields, Object, skip};
 
 /// Times outside these bounds are taken for missing: civil calendars end before them.
 const YEAR_1900_MILLIS: i64 = -2_208_988_800_000;
@@ -80,37 +84,28 @@ pub(crate) fn name(raw: &RawValue) -> Option<Cow<'_, str>> {
     })
 }
 
-/// A string that borrows where it can, for keys.
-pub(crate) struct Text<'a>(pub(crate) Cow<'a, str>);
+/// The key of a field, as bytes: JavaScript writes halves of surrogate pairs, which are no text.
+pub(crate) struct FieldName<'a>(pub(crate) Cow<'a, [u8]>);
 
-impl<'de> Deserialize<'de> for Text<'de> {
+impl<'de> Deserialize<'de> for FieldName<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct TextVisitor;
-        impl<'de> Visitor<'de> for TextVisitor {
-            type Value = Text<'de>;
+        struct NameVisitor;
+        impl<'de> Visitor<'de> for NameVisitor {
+            type Value = FieldName<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a string")
             }
 
-            fn visit_borrowed_bytes<E>(self, text: &'de [u8]) -> Result<Text<'de>, E> {
-                Ok(Text(String::from_utf8_lossy(text)))
+            fn visit_borrowed_bytes<E>(self, name: &'de [u8]) -> Result<FieldName<'de>, E> {
+                Ok(FieldName(Cow::Borrowed(name)))
             }
 
-            fn visit_bytes<E>(self, text: &[u8]) -> Result<Text<'de>, E> {
-                Ok(Text(Cow::Owned(String::from_utf8_lossy(text).into_owned())))
-            }
-
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Text<'de>, E> {
-                Ok(Text(Cow::Borrowed(text)))
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Text<'de>, E> {
-                Ok(Text(Cow::Owned(text.to_owned())))
+            fn visit_bytes<E>(self, name: &[u8]) -> Result<FieldName<'de>, E> {
+                Ok(FieldName(Cow::Owned(name.to_owned())))
             }
         }
-        // As bytes, JSON may have halves of surrogate pairs, which JavaScript writes.
-        deserializer.deserialize_bytes(TextVisitor)
+        deserializer.deserialize_bytes(NameVisitor)
     }
 }
 
@@ -135,18 +130,8 @@ pub(crate) fn number(raw: &RawValue) -> Option<f64> {
     text.parse().ok().filter(|number: &f64| numeric && number.is_finite())
 }
 
-/// Visits the fields of the object that a line is, in order.
-pub(crate) fn each_field_of_line<'l>(
-    line: &'l [u8],
-    visit: impl FnMut(&str, &'l RawValue),
-) -> serde_json::Result<()> {
-    let mut deserializer = serde_json::Deserializer::from_slice(line);
-    deserializer.deserialize_map(EachField(visit))?;
-    deserializer.end()
-}
-
 /// Visits the fields of an object; does nothing for anything else.
-pub(crate) fn each_field<'l>(raw: &'l RawValue, visit: impl FnMut(&str, &'l RawValue)) {
+pub(crate) fn each_field<'l>(raw: &'l RawValue, visit: impl FnMut(&[u8], &'l RawValue)) {
     if raw.get().starts_with('{') {
         // The text was checked when the line was read; only its depth could still be refused,
         // and then the fields so far count.
@@ -156,7 +141,7 @@ pub(crate) fn each_field<'l>(raw: &'l RawValue, visit: impl FnMut(&str, &'l RawV
 
 pub(crate) struct EachField<F>(pub(crate) F);
 
-impl<'de, F: FnMut(&str, &'de RawValue)> Visitor<'de> for EachField<F> {
+impl<'de, F: FnMut(&[u8], &'de RawValue)> Visitor<'de> for EachField<F> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -164,7 +149,7 @@ impl<'de, F: FnMut(&str, &'de RawValue)> Visitor<'de> for EachField<F> {
     }
 
     fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
-        while let Some(key) = map.next_key::<Text<'de>>()? {
+        while let Some(key) = map.next_key::<FieldName<'de>>()? {
             (self.0)(&key.0, map.next_value::<&'de RawValue>()?);
         }
         Ok(())

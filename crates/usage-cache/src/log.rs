@@ -29,6 +29,9 @@ pub(crate) struct Logged {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct EventLog {
     kinds: Box<[Kind]>,
+    /// The identities: most questions are about them alone.
+    keys: Box<[Key]>,
+    /// All else, encoded.
     bytes: Box<[u8]>,
 }
 
@@ -50,7 +53,7 @@ const HAS_COST: u8 = 8;
 impl EventLog {
     pub(crate) fn new(events: &[Logged]) -> Self {
         let (mut kinds, mut numbers) = (Vec::new(), HashMap::new());
-        let mut bytes = Vec::new();
+        let (mut keys, mut bytes) = (Vec::with_capacity(events.len()), Vec::new());
         let mut last_millis = 0;
         for event in events {
             let kind = event.kind();
@@ -58,7 +61,7 @@ impl EventLog {
                 kinds.push(kind);
                 kinds.len() as u64 - 1
             });
-            bytes.extend_from_slice(&event.key.0.to_le_bytes());
+            keys.push(event.key);
             put(&mut bytes, number);
             if let Some(at) = event.at {
                 let millis = at.unix_millis();
@@ -67,20 +70,32 @@ impl EventLog {
             }
             event.numbers().for_each(|number| put(&mut bytes, number));
         }
-        Self { kinds: kinds.into_boxed_slice(), bytes: bytes.into_boxed_slice() }
+        Self {
+            kinds: kinds.into_boxed_slice(),
+            keys: keys.into_boxed_slice(),
+            bytes: bytes.into_boxed_slice(),
+        }
     }
 
-    /// From its parts, as [`kinds`](Self::kinds) and [`bytes`](Self::bytes) give them; `None` if
-    /// they are not that.
-    pub(crate) fn from_parts(kinds: Vec<Kind>, bytes: Vec<u8>) -> Option<Self> {
-        let log = Self { kinds: kinds.into_boxed_slice(), bytes: bytes.into_boxed_slice() };
+    /// From its parts, as [`kinds`](Self::kinds), [`keys`](Self::keys) and
+    /// [`bytes`](Self::bytes) give them; `None` if they are not that.
+    pub(crate) fn from_parts(kinds: Vec<Kind>, keys: Vec<Key>, bytes: Vec<u8>) -> Option<Self> {
+        let log = Self {
+            kinds: kinds.into_boxed_slice(),
+            keys: keys.into_boxed_slice(),
+            bytes: bytes.into_boxed_slice(),
+        };
         let mut events = log.iter();
         events.by_ref().for_each(drop);
-        events.rest.is_empty().then_some(log)
+        (events.keys.is_empty() && events.rest.is_empty()).then_some(log)
     }
 
     pub(crate) fn kinds(&self) -> &[Kind] {
         &self.kinds
+    }
+
+    pub(crate) fn keys(&self) -> &[Key] {
+        &self.keys
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {
@@ -88,11 +103,11 @@ impl EventLog {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
+        self.keys.is_empty()
     }
 
     pub(crate) fn iter(&self) -> Iter<'_> {
-        Iter { kinds: &self.kinds, rest: &self.bytes, last_millis: 0 }
+        Iter { kinds: &self.kinds, keys: &self.keys, rest: &self.bytes, last_millis: 0 }
     }
 
     /// The events that are not the same in `earlier`, or `None` if that is not how this began.
@@ -161,6 +176,7 @@ impl Logged {
 /// Decodes a log; ends where it cannot be decoded.
 pub(crate) struct Iter<'l> {
     kinds: &'l [Kind],
+    keys: &'l [Key],
     rest: &'l [u8],
     last_millis: i64,
 }
@@ -169,7 +185,8 @@ impl Iterator for Iter<'_> {
     type Item = Logged;
 
     fn next(&mut self) -> Option<Logged> {
-        let (key, mut rest) = self.rest.split_first_chunk()?;
+        let (&key, keys) = self.keys.split_first()?;
+        let mut rest = self.rest;
         let number = take(&mut rest)?;
         let Kind { model, tier, flags } = *self.kinds.get(usize::try_from(number).ok()?)?;
         let mut last_millis = self.last_millis;
@@ -188,8 +205,7 @@ impl Iterator for Iter<'_> {
         tokens.total = optional(HAS_TOTAL, tokens.sum_of_classes())?;
         let cost = optional(HAS_COST, 0)?;
         let cost = (flags & HAS_COST != 0).then_some(NanoUsd(cost));
-        (self.rest, self.last_millis) = (rest, last_millis);
-        let key = Key(u64::from_le_bytes(*key));
+        (self.keys, self.rest, self.last_millis) = (keys, rest, last_millis);
         Some(Logged { key, at, model, tier, tokens, cache_creation_1h, cost })
     }
 }
@@ -234,7 +250,18 @@ fn low(number: u64) -> u8 {
     (number & 0x7f) as u8
 }
 
+#[inline]
 fn take(bytes: &mut &[u8]) -> Option<u64> {
+    if let Some((&byte, rest)) = bytes.split_first()
+        && byte < 0x80
+    {
+        *bytes = rest;
+        return Some(u64::from(byte));
+    }
+    take_long(bytes)
+}
+
+fn take_long(bytes: &mut &[u8]) -> Option<u64> {
     let mut number = 0;
     for shift in (0..64).step_by(7) {
         let (byte, rest) = bytes.split_first()?;
@@ -300,7 +327,8 @@ mod tests {
         fn what_is_logged_can_be_read_again(log in log()) {
             let events: Vec<Logged> = log.iter().collect();
             prop_assert_eq!(&EventLog::new(&events), &log);
-            let parts = EventLog::from_parts(log.kinds().to_vec(), log.bytes().to_vec());
+            let (kinds, keys) = (log.kinds().to_vec(), log.keys().to_vec());
+            let parts = EventLog::from_parts(kinds, keys, log.bytes().to_vec());
             prop_assert_eq!(parts, Some(log));
         }
 
@@ -309,7 +337,8 @@ mod tests {
             log in log(),
             bytes in prop::collection::vec(any::<u8>(), 0..60),
         ) {
-            if let Some(read) = EventLog::from_parts(log.kinds().to_vec(), bytes.clone()) {
+            let (kinds, keys) = (log.kinds().to_vec(), log.keys().to_vec());
+            if let Some(read) = EventLog::from_parts(kinds, keys, bytes.clone()) {
                 prop_assert_eq!(read.bytes(), &bytes[..]);
             }
         }

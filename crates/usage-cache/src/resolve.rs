@@ -106,8 +106,8 @@ fn minus(a: TokenCounts, b: TokenCounts) -> TokenCounts {
 /// on others; of these the one that recorded the most: an answer that was copied while it was
 /// streamed is not complete. The rest of the order only has to be the same every time.
 fn counted_by<'t>(transcripts: impl Iterator<Item = Numbered<'t>> + Clone) -> HashMap<Key, usize> {
-    let events = |numbered: Numbered<'t>| numbered.transcript.log.iter();
-    let mut keys: Vec<Key> = transcripts.clone().flat_map(events).map(|event| event.key).collect();
+    let keys = |numbered: Numbered<'t>| numbered.transcript.log.keys().iter().copied();
+    let mut keys: Vec<Key> = transcripts.clone().flat_map(keys).collect();
     keys.sort_unstable();
     let repeated: HashSet<Key> =
         keys.array_windows().filter(|[a, b]| a == b).map(|[key, _]| *key).collect();
@@ -118,6 +118,9 @@ fn counted_by<'t>(transcripts: impl Iterator<Item = Numbered<'t>> + Clone) -> Ha
     let mut best = HashMap::with_capacity(repeated.len());
     for numbered in transcripts {
         let Numbered { number, dir, name, transcript } = numbered;
+        if !transcript.log.keys().iter().any(|key| repeated.contains(key)) {
+            continue;
+        }
         let exists = transcript.gone_since.is_none();
         for event in transcript.log.iter().filter(|event| repeated.contains(&event.key)) {
             let TokenCounts { output, total, .. } = event.tokens;

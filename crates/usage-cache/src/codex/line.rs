@@ -6,14 +6,11 @@
 use std::borrow::Cow;
 
 use common_fs::Timestamp;
-use serde::de::{IgnoredAny, MapAccess};
+use serde::de::MapAccess;
 use serde_json::value::RawValue;
 
-use super::{
-    counts::Counts,
-    object::{Fields, Object},
-};
-use crate::json::{name, time, tokens};
+use super::counts::Counts;
+use crate::json::{Fields, Object, name, skip, time, tokens};
 
 type Raw<'a> = Option<&'a RawValue>;
 
@@ -139,22 +136,18 @@ fn is_thread_spawn(source: &RawValue) -> bool {
     sub_agent.is_some_and(|sub_agent| sub_agent.thread_spawn)
 }
 
-fn skip<'de, A: MapAccess<'de>>(map: &mut A) -> Result<(), A::Error> {
-    map.next_value::<IgnoredAny>().map(|_| ())
-}
-
 impl<'de> Fields<'de> for Line<'de> {
-    fn read<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
+    fn read<A: MapAccess<'de>>(&mut self, key: &[u8], map: &mut A) -> Result<(), A::Error> {
         let [id, session_id, session_id_camel] = &mut self.ids;
         let field = match key {
-            "type" => &mut self.kind,
-            "timestamp" => &mut self.timestamp,
-            "ordinal" => &mut self.ordinal,
-            "model" => &mut self.model,
-            "id" => id,
-            "session_id" => session_id,
-            "sessionId" => session_id_camel,
-            "payload" => {
+            b"type" => &mut self.kind,
+            b"timestamp" => &mut self.timestamp,
+            b"ordinal" => &mut self.ordinal,
+            b"model" => &mut self.model,
+            b"id" => id,
+            b"session_id" => session_id,
+            b"sessionId" => session_id_camel,
+            b"payload" => {
                 self.payload = map.next_value()?;
                 return Ok(());
             }
@@ -198,28 +191,28 @@ impl<'a> Payload<'a> {
 }
 
 impl<'de> Fields<'de> for Payload<'de> {
-    fn read<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
+    fn read<A: MapAccess<'de>>(&mut self, key: &[u8], map: &mut A) -> Result<(), A::Error> {
         let [id, session_id, session_id_camel] = &mut self.ids;
         let [forked, forked_camel, parent, parent_camel] = &mut self.parents;
         let [model, model_name] = &mut self.models;
         let field = match key {
-            "type" => &mut self.kind,
-            "timestamp" => &mut self.timestamp,
-            "id" => id,
-            "session_id" => session_id,
-            "sessionId" => session_id_camel,
-            "forked_from_id" => forked,
-            "forkedFromId" => forked_camel,
-            "parent_session_id" => parent,
-            "parentSessionId" => parent_camel,
-            "model" => model,
-            "model_name" => model_name,
-            "model_provider" => &mut self.model_provider,
-            "thread_source" => &mut self.thread_source,
-            "source" => &mut self.source,
-            "subagent_history_start_ordinal" => &mut self.first_ordinal,
-            "trigger_turn" => &mut self.trigger_turn,
-            "info" => {
+            b"type" => &mut self.kind,
+            b"timestamp" => &mut self.timestamp,
+            b"id" => id,
+            b"session_id" => session_id,
+            b"sessionId" => session_id_camel,
+            b"forked_from_id" => forked,
+            b"forkedFromId" => forked_camel,
+            b"parent_session_id" => parent,
+            b"parentSessionId" => parent_camel,
+            b"model" => model,
+            b"model_name" => model_name,
+            b"model_provider" => &mut self.model_provider,
+            b"thread_source" => &mut self.thread_source,
+            b"source" => &mut self.source,
+            b"subagent_history_start_ordinal" => &mut self.first_ordinal,
+            b"trigger_turn" => &mut self.trigger_turn,
+            b"info" => {
                 self.info = map.next_value()?;
                 return Ok(());
             }
@@ -238,13 +231,13 @@ struct Info<'a> {
 }
 
 impl<'de> Fields<'de> for Info<'de> {
-    fn read<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
+    fn read<A: MapAccess<'de>>(&mut self, key: &[u8], map: &mut A) -> Result<(), A::Error> {
         let [model, model_name] = &mut self.models;
         match key {
-            "model" => *model = Some(map.next_value()?),
-            "model_name" => *model_name = Some(map.next_value()?),
-            "last_token_usage" => self.last = map.next_value()?,
-            "total_token_usage" => self.total = map.next_value()?,
+            b"model" => *model = Some(map.next_value()?),
+            b"model_name" => *model_name = Some(map.next_value()?),
+            b"last_token_usage" => self.last = map.next_value()?,
+            b"total_token_usage" => self.total = map.next_value()?,
             _ => skip(map)?,
         }
         Ok(())
@@ -277,16 +270,16 @@ impl Usage<'_> {
 }
 
 impl<'de> Fields<'de> for Usage<'de> {
-    fn read<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
+    fn read<A: MapAccess<'de>>(&mut self, key: &[u8], map: &mut A) -> Result<(), A::Error> {
         let [cached, cache_read] = &mut self.cache_read;
         let [cache_write, cache_creation] = &mut self.cache_write;
         let field = match key {
-            "input_tokens" => &mut self.input,
-            "output_tokens" => &mut self.output,
-            "cached_input_tokens" => cached,
-            "cache_read_input_tokens" => cache_read,
-            "cache_write_input_tokens" => cache_write,
-            "cache_creation_input_tokens" => cache_creation,
+            b"input_tokens" => &mut self.input,
+            b"output_tokens" => &mut self.output,
+            b"cached_input_tokens" => cached,
+            b"cache_read_input_tokens" => cache_read,
+            b"cache_write_input_tokens" => cache_write,
+            b"cache_creation_input_tokens" => cache_creation,
             _ => return skip(map),
         };
         *field = Some(map.next_value()?);
@@ -301,8 +294,8 @@ struct Source {
 }
 
 impl<'de> Fields<'de> for Source {
-    fn read<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
-        if key != "subagent" {
+    fn read<A: MapAccess<'de>>(&mut self, key: &[u8], map: &mut A) -> Result<(), A::Error> {
+        if key != b"subagent" {
             return skip(map);
         }
         self.sub_agent = map.next_value()?;
@@ -316,8 +309,8 @@ struct SubAgent {
 }
 
 impl<'de> Fields<'de> for SubAgent {
-    fn read<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
-        self.thread_spawn |= key == "thread_spawn";
+    fn read<A: MapAccess<'de>>(&mut self, key: &[u8], map: &mut A) -> Result<(), A::Error> {
+        self.thread_spawn |= key == b"thread_spawn";
         skip(map)
     }
 }

@@ -3,18 +3,13 @@
 //! The fields that matter are kept as slices of the line, the rest is skipped without being
 //! built. So no value, whatever its type, makes a line unreadable; only what is no JSON does.
 
-use std::fmt;
-
-use serde::{
-    Deserialize, Deserializer,
-    de::{self, IgnoredAny, MapAccess, SeqAccess, Visitor},
-};
+use serde::de::MapAccess;
 use serde_json::value::RawValue;
 
 use super::usage;
 use crate::{
     Event,
-    json::{Text, millis, name, not_null, time},
+    json::{Fields, Object, millis, name, not_null, skip, time},
 };
 
 /// The fields of a line that matter.
@@ -24,17 +19,30 @@ pub(super) struct Line<'a> {
     provider: Option<&'a RawValue>,
     model: Option<&'a RawValue>,
     usage: Option<&'a RawValue>,
-    message: Option<Box<Self>>,
+    message: Object<Message<'a>>,
+}
+
+#[derive(Default)]
+struct Message<'a> {
+    timestamp: Option<&'a RawValue>,
+    provider: Option<&'a RawValue>,
+    model: Option<&'a RawValue>,
+    usage: Option<&'a RawValue>,
     role: Option<&'a RawValue>,
 }
 
 impl<'a> Line<'a> {
+    /// Reads an object; `None` if it is something else.
+    pub(super) fn read(object: &'a [u8]) -> serde_json::Result<Option<Self>> {
+        serde_json::from_slice::<Object<Self>>(object).map(|line| line.0)
+    }
+
     /// The event that the line records, if it records one.
     ///
     /// That is so if it has a `message` of a user or an assistant, and that, or else the line
     /// itself, has a `usage` that says something.
     pub(super) fn event(&self) -> Option<Event<'a>> {
-        let message = self.message.as_deref()?;
+        let message = self.message.0.as_ref()?;
         let role = message.role?.get();
         if role != "\"user\"" && role != "\"assistant\"" {
             return None;
@@ -53,94 +61,30 @@ impl<'a> Line<'a> {
     }
 }
 
-impl<'de> Deserialize<'de> for Line<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(LineVisitor { depth: 0 })
-    }
-}
-
-/// Visits a line (depth 0) or its message (depth 1). Of a repeated key the last counts, as in
-/// JavaScript.
-struct LineVisitor {
-    depth: u8,
-}
-
-impl<'de> Visitor<'de> for LineVisitor {
-    type Value = Line<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Line<'de>, A::Error> {
-        let mut line = Line::default();
-        while let Some(key) = map.next_key::<Text<'de>>()? {
-            match (&*key.0, self.depth) {
-                ("timestamp", _) => line.timestamp = Some(map.next_value()?),
-                ("provider", _) => line.provider = Some(map.next_value()?),
-                ("model", _) => line.model = Some(map.next_value()?),
-                ("usage", _) => line.usage = Some(map.next_value()?),
-                ("role", 1) => line.role = Some(map.next_value()?),
-                ("message", 0) => {
-                    line.message = map.next_value::<Message<'de>>()?.0.map(Box::new);
-                }
-                _ => {
-                    map.next_value::<IgnoredAny>()?;
-                }
-            }
+impl<'de> Fields<'de> for Line<'de> {
+    fn read<A: MapAccess<'de>>(&mut self, key: &[u8], map: &mut A) -> Result<(), A::Error> {
+        match key {
+            b"timestamp" => self.timestamp = Some(map.next_value()?),
+            b"provider" => self.provider = Some(map.next_value()?),
+            b"model" => self.model = Some(map.next_value()?),
+            b"usage" => self.usage = Some(map.next_value()?),
+            b"message" => self.message = map.next_value()?,
+            _ => skip(map)?,
         }
-        Ok(line)
+        Ok(())
     }
 }
 
-/// The value of `message`; `None` unless it is an object.
-struct Message<'a>(Option<Line<'a>>);
-
-impl<'de> Deserialize<'de> for Message<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(MessageVisitor)
-    }
-}
-
-struct MessageVisitor;
-
-impl<'de> Visitor<'de> for MessageVisitor {
-    type Value = Message<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("any value")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Message<'de>, A::Error> {
-        LineVisitor { depth: 1 }.visit_map(map).map(|line| Message(Some(line)))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Message<'de>, A::Error> {
-        while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Message(None))
-    }
-
-    fn visit_unit<E: de::Error>(self) -> Result<Message<'de>, E> {
-        Ok(Message(None))
-    }
-
-    fn visit_bool<E: de::Error>(self, _: bool) -> Result<Message<'de>, E> {
-        Ok(Message(None))
-    }
-
-    fn visit_i64<E: de::Error>(self, _: i64) -> Result<Message<'de>, E> {
-        Ok(Message(None))
-    }
-
-    fn visit_u64<E: de::Error>(self, _: u64) -> Result<Message<'de>, E> {
-        Ok(Message(None))
-    }
-
-    fn visit_f64<E: de::Error>(self, _: f64) -> Result<Message<'de>, E> {
-        Ok(Message(None))
-    }
-
-    fn visit_str<E: de::Error>(self, _: &str) -> Result<Message<'de>, E> {
-        Ok(Message(None))
+impl<'de> Fields<'de> for Message<'de> {
+    fn read<A: MapAccess<'de>>(&mut self, key: &[u8], map: &mut A) -> Result<(), A::Error> {
+        match key {
+            b"timestamp" => self.timestamp = Some(map.next_value()?),
+            b"provider" => self.provider = Some(map.next_value()?),
+            b"model" => self.model = Some(map.next_value()?),
+            b"usage" => self.usage = Some(map.next_value()?),
+            b"role" => self.role = Some(map.next_value()?),
+            _ => skip(map)?,
+        }
+        Ok(())
     }
 }

@@ -15,7 +15,7 @@ pub(super) fn read_line(line: &[u8], hand_on: &mut dyn FnMut(&Event<'_>)) -> Out
         return skim_object(line);
     }
     read_objects(line, &mut |object| {
-        let line: Line<'_> = serde_json::from_slice(object)?;
+        let Some(line) = Line::read(object)? else { return Ok(Outcome::Malformed) };
         if let Some(event) = line.event() {
             hand_on(&event);
         }

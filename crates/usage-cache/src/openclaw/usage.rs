@@ -115,7 +115,7 @@ impl Fields {
         Some(Usage { tokens, cache_creation_1h: self.cache_creation_1h.or_zero(), cost })
     }
 
-    fn offer(&mut self, key: &str, raw: &RawValue) {
+    fn offer(&mut self, key: &[u8], raw: &RawValue) {
         if let Some(rank) = rank(&INPUT, key) {
             self.input.offer(rank, raw);
         } else if let Some(rank) = rank(&OUTPUT, key) {
@@ -130,11 +130,11 @@ impl Fields {
             self.offer_read_of_input(CACHE_READ.len() + rank, raw);
         } else {
             match key {
-                "cacheWrite1h" => self.cache_creation_1h.offer(0, raw),
-                "cost" => (self.cost, self.cost_known) = cost(raw),
-                "timings" => self.offer_timings(raw),
-                "input_tokens_details" => self.offer_details(DETAIL_RANK, raw),
-                "prompt_tokens_details" => self.offer_details(PROMPT_DETAIL_RANK, raw),
+                b"cacheWrite1h" => self.cache_creation_1h.offer(0, raw),
+                b"cost" => (self.cost, self.cost_known) = cost(raw),
+                b"timings" => self.offer_timings(raw),
+                b"input_tokens_details" => self.offer_details(DETAIL_RANK, raw),
+                b"prompt_tokens_details" => self.offer_details(PROMPT_DETAIL_RANK, raw),
                 _ => (),
             }
         }
@@ -148,15 +148,15 @@ impl Fields {
     /// llama.cpp reports its counts there.
     fn offer_timings(&mut self, raw: &RawValue) {
         each_field(raw, |key, raw| match key {
-            "prompt_n" => self.input.offer(INPUT.len(), raw),
-            "predicted_n" => self.output.offer(OUTPUT.len(), raw),
+            b"prompt_n" => self.input.offer(INPUT.len(), raw),
+            b"predicted_n" => self.output.offer(OUTPUT.len(), raw),
             _ => (),
         });
     }
 
     fn offer_details(&mut self, offset: usize, raw: &RawValue) {
         each_field(raw, |key, raw| {
-            if key == DETAIL_CACHE_READ {
+            if key == DETAIL_CACHE_READ.as_bytes() {
                 self.offer_read_of_input(offset, raw);
             } else if let Some(rank) = rank(&DETAIL_CACHE_CREATION, key) {
                 self.input_has_creation |= raw.get() != "null";
@@ -166,8 +166,8 @@ impl Fields {
     }
 }
 
-fn rank(spellings: &[&str], key: &str) -> Option<usize> {
-    spellings.iter().position(|spelling| *spelling == key)
+fn rank(spellings: &[&str], key: &[u8]) -> Option<usize> {
+    spellings.iter().position(|spelling| spelling.as_bytes() == key)
 }
 
 /// Reads `usage.cost`: the amount, and whether it is certain even if it is zero.
@@ -176,9 +176,9 @@ fn rank(spellings: &[&str], key: &str) -> Option<usize> {
 fn cost(raw: &RawValue) -> (Option<NanoUsd>, bool) {
     let (mut total, mut origin, mut component) = (None, false, false);
     each_field(raw, |key, raw| match key {
-        "total" => total = number(raw).and_then(NanoUsd::from_dollars),
-        "totalOrigin" => origin = raw.get() == "\"provider-billed\"",
-        "input" | "output" | "cacheRead" | "cacheWrite" => {
+        b"total" => total = number(raw).and_then(NanoUsd::from_dollars),
+        b"totalOrigin" => origin = raw.get() == "\"provider-billed\"",
+        b"input" | b"output" | b"cacheRead" | b"cacheWrite" => {
             component |= is_not_zero(raw);
         }
         _ => (),
@@ -199,7 +199,7 @@ impl<'de> Deserialize<'de> for Fields {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut fields = Self::default();
         deserializer
-            .deserialize_map(EachField(|key: &str, raw: &RawValue| fields.offer(key, raw)))?;
+            .deserialize_map(EachField(|key: &[u8], raw: &RawValue| fields.offer(key, raw)))?;
         Ok(fields)
     }
 }

@@ -156,7 +156,9 @@ struct TranscriptRow<'a> {
     /// Index into `models`, service tier, flags.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     kinds: Vec<(usize, u8, u8)>,
-    /// In base64.
+    /// The identities of the events, and all else, in base64.
+    #[serde(borrow, default, skip_serializing_if = "is_empty")]
+    ids: Cow<'a, str>,
     #[serde(borrow, default, skip_serializing_if = "is_empty")]
     events: Cow<'a, str>,
 }
@@ -321,6 +323,7 @@ impl TranscriptRow<'_> {
         let kinds = log.kinds().iter();
         let kinds = kinds.map(|kind| (place(kind.model), kind.tier.code(), kind.flags));
         let kinds = kinds.collect();
+        let ids: Vec<u8> = log.keys().iter().flat_map(|key| key.0.to_le_bytes()).collect();
         let named = |id: &ModelId| {
             models.get(*id).map(|model| (model.provider.clone(), model.name.clone()))
         };
@@ -347,6 +350,7 @@ impl TranscriptRow<'_> {
             models: used.iter().map(|id| named(id).unwrap_or_default()).collect(),
             buckets,
             kinds,
+            ids: Cow::Owned(BASE64_NOPAD.encode(&ids)),
             events: Cow::Owned(BASE64_NOPAD.encode(log.bytes())),
         }
     }
@@ -361,7 +365,10 @@ impl TranscriptRow<'_> {
             Some(Kind { model: *used.get(model)?, tier: ServiceTier::from_code(tier)?, flags })
         });
         let events = BASE64_NOPAD.decode(self.events.as_bytes()).ok()?;
-        let log = EventLog::from_parts(kinds.collect::<Option<_>>()?, events)?;
+        let ids = BASE64_NOPAD.decode(self.ids.as_bytes()).ok()?;
+        let (ids, []) = ids.as_chunks() else { return None };
+        let ids = ids.iter().map(|id| Key(u64::from_le_bytes(*id))).collect();
+        let log = EventLog::from_parts(kinds.collect::<Option<_>>()?, ids, events)?;
         let session = match self.session {
             Some(key) => Some(Key(from_hex(&key)?)),
             None => None,

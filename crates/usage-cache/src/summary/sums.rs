@@ -91,7 +91,7 @@ impl<'u> Sums<'u> {
             }
         } else {
             self.unresolved.transcripts += 1;
-            self.unresolved.events += transcript.log.iter().count() as u64;
+            self.unresolved.events += transcript.log.keys().len() as u64;
         }
         if used != Usage::default() {
             let sum = self.sources.entry(&transcript.source).or_default();

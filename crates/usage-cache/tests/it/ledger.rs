@@ -10,7 +10,9 @@ use common_fs::{
 use proptest::prelude::*;
 use usage_cache::Freshness;
 
-use crate::world::{CACHE, LINE_BYTES_MAX, World, all, answer, path, present, session, tokens};
+use crate::world::{
+    CACHE, LINE_BYTES_MAX, World, all, answer, answer_at, path, present, session, tokens,
+};
 
 fn world_with(name: &str) -> World {
     let world = World::new();
@@ -288,9 +290,12 @@ fn a_crash_between_the_names_of_a_rename_counts_once() {
 
 #[derive(Clone, Debug)]
 enum Life {
-    Write(usize, u64),
+    /// So many tokens in an hour of the year.
+    Write(usize, u64, u32),
     Archive(usize),
     Rename(usize),
+    /// The transcript gets another name, and another session takes its place.
+    Rotate(usize, u64),
     /// Onto the path of another one, which is lost: it was overwritten.
     RenameOver(usize, usize),
     Delete(usize),
@@ -336,7 +341,9 @@ fn refresh_to(world: &World, end: End) {
 fn life() -> impl Strategy<Value = Life> {
     let nth = 0_usize..6;
     prop_oneof![
-        4 => (nth.clone(), 1_u64..1_000).prop_map(|(nth, tokens)| Life::Write(nth, tokens)),
+        6 => (nth.clone(), 1_u64..1_000, 0_u32..600)
+            .prop_map(|(nth, tokens, hour)| Life::Write(nth, tokens, hour)),
+        1 => (nth.clone(), 1_u64..1_000).prop_map(|(nth, tokens)| Life::Rotate(nth, tokens)),
         1 => nth.clone().prop_map(Life::Archive),
         1 => nth.clone().prop_map(Life::Rename),
         1 => (nth.clone(), nth.clone()).prop_map(|(from, to)| Life::RenameOver(from, to)),
@@ -358,16 +365,27 @@ proptest! {
         let (mut begun, mut expected) = (0, 0);
         for (life, end) in lives {
             match life {
-                Life::Write(nth, tokens) => {
+                Life::Write(nth, tokens, hour) => {
                     let (name, written) = sessions[nth].get_or_insert_with(|| {
                         begun += 1;
                         let name = format!("s{begun}.jsonl");
                         world.put(&name, session(&name));
                         (name, 0)
                     });
-                    world.append(name, answer(tokens));
+                    let time = format!("2026-{:02}-{:02}T{:02}:00:00Z", 1 + hour / 300, 1 + hour / 24 % 12, hour % 24);
+                    world.append(name, answer_at(&time, tokens));
                     *written += tokens;
                     expected += tokens;
+                }
+                Life::Rotate(nth, tokens) => {
+                    if let Some((name, written)) = &mut sessions[nth] {
+                        begun += 1;
+                        let old = format!("old{begun}-{name}");
+                        world.sim.fs.rename(path(name), path(&old));
+                        world.put(name, session(&format!("rotated {begun}")) + &answer(tokens));
+                        *written = tokens;
+                        expected += tokens;
+                    }
                 }
                 Life::Archive(nth) => {
                     if let Some((name, _)) = sessions[nth].take() {
@@ -401,7 +419,9 @@ proptest! {
             world.wait();
             refresh_to(&world, end);
             world.wait();
-            prop_assert_eq!(tokens(&world.refreshed().usage), expected);
+            let refreshed = world.refresh();
+            prop_assert!(refreshed.problems.is_empty(), "{:?}", refreshed.problems);
+            prop_assert_eq!(tokens(&refreshed.usage), expected);
         }
     }
 }
@@ -409,7 +429,7 @@ proptest! {
 /// So many answers, an hour apart.
 fn hours(count: u32) -> String {
     let time = |hour: u32| format!("2026-01-{:02}T{:02}:00:00Z", hour / 24 + 1, hour % 24);
-    (0..count).map(|hour| crate::world::answer_at(&time(hour), 1)).collect()
+    (0..count).map(|hour| answer_at(&time(hour), 1)).collect()
 }
 
 #[test]
@@ -463,7 +483,7 @@ fn a_damaged_record_of_a_rename_does_not_count_it_twice() {
     world.refreshed();
     for day in 1..5 {
         let time = format!("2026-03-{day:02}T00:00:00Z");
-        world.append("b.jsonl", crate::world::answer_at(&time, 1));
+        world.append("b.jsonl", answer_at(&time, 1));
         world.wait();
         world.refreshed();
     }

@@ -14,5 +14,6 @@ mod prices;
 mod properties;
 mod races;
 mod refresh;
+mod runtime;
 mod vectors;
 mod world;

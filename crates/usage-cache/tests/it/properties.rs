@@ -1,7 +1,7 @@
 //! Law 1: whatever happens to the transcripts, the cache and the machine, a refresh finds what a
 //! scan from nothing finds.
 
-use std::{ops::ControlFlow, time::Duration};
+use std::{ops::ControlFlow, path::Path, time::Duration};
 
 use common_fs::{
     observe::Errno,
@@ -10,7 +10,10 @@ use common_fs::{
 use proptest::prelude::*;
 use usage_cache::{Gone, Prices, Query, Summary, UsageCache, Zone};
 
-use crate::world::{LINE_BYTES_MAX, SESSIONS, World, answer_at, path, session};
+use crate::{
+    runtime::{self, Runtime},
+    world::{World, answer_at, path},
+};
 
 const FILES: usize = 4;
 
@@ -40,29 +43,8 @@ enum Step {
     PowerCut(prop::sample::Index, u64),
 }
 
-/// The content of a transcript, cut anywhere.
-fn content() -> impl Strategy<Value = Vec<u8>> {
-    let line = prop_oneof![
-        6 => (0_u32..28, 0_u32..24, 1_u64..1_000).prop_map(|(day, hour, tokens)| {
-            answer_at(&format!("2026-02-{:02}T{hour:02}:14:59Z", day + 1), tokens).into_bytes()
-        }),
-        1 => (1_u64..50).prop_map(|tokens| answer_at("never", tokens).into_bytes()),
-        1 => "[a-z]{0,20}".prop_map(|id| session(&id).into_bytes()),
-        1 => Just(b"\n".to_vec()),
-        1 => Just(b"{\"usage\": not json}\n".to_vec()),
-        1 => Just(b"\r\n\0\0\0\n".to_vec()),
-        1 => (LINE_BYTES_MAX - 2..LINE_BYTES_MAX + 3).prop_map(|len| [vec![b'x'; len], b"\n".to_vec()].concat()),
-    ];
-    let text = prop::collection::vec(line, 0..6).prop_map(|lines| lines.concat());
-    (text, any::<prop::sample::Index>(), 0..4).prop_map(|(mut text, cut, whole)| {
-        if whole == 0 {
-            text.truncate(cut.index(text.len() + 1));
-        }
-        text
-    })
-}
-
-fn step() -> impl Strategy<Value = Step> {
+fn step(runtime: Runtime) -> impl Strategy<Value = Step> {
+    let content = || runtime.content();
     let file = 0..FILES;
     let at = any::<prop::sample::Index>;
     prop_oneof![
@@ -84,14 +66,6 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-fn name(file: usize) -> String {
-    format!("s{file}.jsonl")
-}
-
-fn exists(world: &World, file: usize) -> bool {
-    world.sim.fs.content(path(&name(file))).is_some()
-}
-
 /// How many operations a refresh would take from here.
 fn operations(world: &World) -> usize {
     let fs = world.sim.fs.fork();
@@ -108,26 +82,28 @@ fn break_off(world: &World, reports: usize) {
     }));
 }
 
-fn take(world: &mut World, step: Step) {
+fn take(world: &mut World, runtime: Runtime, step: Step) {
     let fs = world.sim.fs.clone();
-    let at = |file: usize| path(&name(file));
+    let at = |file: usize| runtime.path(file);
+    let exists = |file: usize| fs.content(at(file)).is_some();
     match step {
-        Step::Append(file, content) if exists(world, file) => fs.append(at(file), &content),
+        Step::Append(file, content) if exists(file) => fs.append(at(file), &content),
         Step::Put(file, content) | Step::Append(file, content) => fs.put(at(file), &content),
         Step::Replace(file, content) => {
-            fs.put(path("new"), &content);
-            fs.rename(path("new"), at(file));
+            let new = Path::new(runtime.dir()).join("new");
+            fs.put(&new, &content);
+            fs.rename(&new, at(file));
         }
-        Step::Truncate(file, cut) if exists(world, file) => {
+        Step::Truncate(file, cut) if exists(file) => {
             let len = fs.content(at(file)).unwrap().len();
             fs.truncate(at(file), cut.index(len + 1));
         }
-        Step::Rename(from, to) if exists(world, from) && from != to => fs.rename(at(from), at(to)),
-        Step::Archive(file) if exists(world, file) => {
-            fs.rename(at(file), path(&format!("{}.reset.2026-09-01T00-00-00.000Z", name(file))));
+        Step::Rename(from, to) if exists(from) && from != to => fs.rename(at(from), at(to)),
+        Step::Archive(file) if exists(file) => {
+            fs.rename(at(file), runtime.archive(file));
         }
-        Step::Delete(file) if exists(world, file) => fs.remove(at(file)),
-        Step::Touch(file, seconds) if exists(world, file) => {
+        Step::Delete(file) if exists(file) => fs.remove(at(file)),
+        Step::Touch(file, seconds) if exists(file) => {
             let modified = fs.stat(at(file)).unwrap().modified;
             let touched = modified.unix_nanos() + seconds * 1_000_000_000;
             fs.set_modified(at(file), common_fs::Timestamp::from_unix_nanos(touched));
@@ -151,7 +127,8 @@ fn take(world: &mut World, step: Step) {
         Step::PowerCut(nth, seed) => {
             // What the transcripts hold is stored. A power cut that takes content from them but
             // leaves their size and times is not noticed before they change again.
-            fs.sync_below(SESSIONS);
+            fs.sync_below(runtime.dir());
+            fs.sync_below(runtime.archive(0).parent().unwrap());
             drop(world.refresh_with(Faults::none().die(nth.index(operations(world)))));
             world.sim.fs = fs.power_loss(seed);
         }
@@ -170,15 +147,17 @@ proptest! {
     #[test]
     fn a_refresh_finds_what_a_scan_from_nothing_finds(
         granularity in prop::sample::select(vec![1, 4_000_000, 2_000_000_000]),
-        steps in prop::collection::vec(step(), 0..30),
+        (runtime, steps) in Runtime::any().prop_flat_map(|runtime| {
+            (Just(runtime), prop::collection::vec(step(runtime), 0..30))
+        }),
     ) {
-        let mut world = World::new();
+        let mut world = runtime::world();
         // Most transcripts are longer than that: they are saved half-way.
         world.options.progress_bytes = 150;
         world.options.checkpoint.interval = Duration::ZERO;
         world.sim.fs.set_time_granularity(Duration::from_nanos(granularity));
         for step in steps {
-            take(&mut world, step);
+            take(&mut world, runtime, step);
         }
         let refreshed = world.refresh().usage;
         let cold = world.cold();
@@ -199,10 +178,11 @@ proptest! {
             let world = World::new();
             for (day, tokens, file) in events {
                 let line = answer_at(&format!("2026-02-{day:02}T00:00:00Z"), *tokens);
-                if exists(&world, *file) {
-                    world.append(&name(*file), line);
+                let name = format!("s{file}.jsonl");
+                if world.sim.fs.content(path(&name)).is_some() {
+                    world.append(&name, line);
                 } else {
-                    world.put(&name(*file), line);
+                    world.put(&name, line);
                 }
             }
             world.wait();
@@ -220,5 +200,36 @@ proptest! {
         let (first, second) = (total(&events), total(&shuffled));
         prop_assert_eq!(first.totals.tokens.total, events.iter().map(|event| event.1).sum::<u64>());
         prop_assert_eq!(first, second);
+    }
+
+    /// Who counts what several transcripts record does not depend on the order in which they are
+    /// found, nor on how much of them was read at once, nor on how many threads read.
+    #[test]
+    fn what_is_counted_does_not_depend_on_who_was_read_first(
+        (runtime, contents) in Runtime::any().prop_flat_map(|runtime| {
+            (Just(runtime), prop::collection::vec(runtime.content(), FILES))
+        }),
+        first in 0..FILES,
+        cut in any::<prop::sample::Index>(),
+        threads in 1_usize..4,
+    ) {
+        let at_once = runtime::world();
+        let mut one_by_one = runtime::world();
+        one_by_one.options.threads = std::num::NonZeroUsize::new(threads).unwrap();
+        for (file, content) in contents.iter().enumerate() {
+            at_once.sim.fs.put(runtime.path(file), content);
+        }
+        at_once.wait();
+        for nth in 0..FILES {
+            let file = (first + nth) % FILES;
+            let (begin, end) = contents[file].split_at(cut.index(contents[file].len() + 1));
+            one_by_one.sim.fs.put(runtime.path(file), begin);
+            one_by_one.wait();
+            one_by_one.refresh();
+            one_by_one.sim.fs.append(runtime.path(file), end);
+            one_by_one.wait();
+        }
+        let usage = one_by_one.refresh().usage;
+        prop_assert_eq!(answers(&usage), answers(&at_once.refresh().usage));
     }
 }

@@ -7,16 +7,22 @@ use serde::{
     de::{self, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 
-use crate::json::Text;
+use super::FieldName;
 
 /// The fields of an object that matter.
-pub(super) trait Fields<'de>: Default {
-    /// Reads the value of a key. Of a repeated key the last counts, as in JavaScript.
-    fn read<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error>;
+pub(crate) trait Fields<'de>: Default {
+    /// Reads the value of a key, or [`skip`]s it. Of a repeated key the last counts, as in
+    /// JavaScript.
+    fn read<A: MapAccess<'de>>(&mut self, key: &[u8], map: &mut A) -> Result<(), A::Error>;
+}
+
+/// Passes over the value of a key.
+pub(crate) fn skip<'de, A: MapAccess<'de>>(map: &mut A) -> Result<(), A::Error> {
+    map.next_value::<IgnoredAny>().map(|_| ())
 }
 
 /// An object; `None` if the value is something else.
-pub(super) struct Object<T>(pub(super) Option<T>);
+pub(crate) struct Object<T>(pub(crate) Option<T>);
 
 impl<T> Default for Object<T> {
     fn default() -> Self {
@@ -41,7 +47,7 @@ impl<'de, T: Fields<'de>> Visitor<'de> for ObjectVisitor<T> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Option<T>, A::Error> {
         let mut fields = T::default();
-        while let Some(key) = map.next_key::<Text<'de>>()? {
+        while let Some(key) = map.next_key::<FieldName<'de>>()? {
             fields.read(&key.0, &mut map)?;
         }
         Ok(Some(fields))
