@@ -10,10 +10,42 @@ use std::{
 use common_fs::Host;
 use demo_corpus::Corpus;
 use tempfile::TempDir;
-use usage_cache::{Locations, OpenClaw, Options, Place, Refreshed};
+use usage_cache::{Claude, Codex, Locations, OpenClaw, Options, Place, Refreshed, Source};
+
+/// Whose transcripts.
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Runtime {
+    OpenClaw,
+    Claude,
+    Codex,
+}
+
+impl Runtime {
+    /// Each of them.
+    pub const ALL: [Self; 3] = [Self::OpenClaw, Self::Claude, Self::Codex];
+
+    /// What `usage-cache` knows of it.
+    pub fn source(self) -> &'static dyn Source {
+        match self {
+            Self::OpenClaw => &OpenClaw,
+            Self::Claude => &Claude,
+            Self::Codex => &Codex,
+        }
+    }
+
+    fn files(self, corpus: Corpus) -> Box<dyn Iterator<Item = demo_corpus::File>> {
+        match self {
+            Self::OpenClaw => Box::new(corpus.openclaw()),
+            Self::Claude => Box::new(corpus.claude()),
+            Self::Codex => Box::new(corpus.codex()),
+        }
+    }
+}
 
 /// Transcripts in a temporary directory, and a cache.
 pub struct Home {
+    runtime: Runtime,
     dir: TempDir,
     transcripts: Vec<PathBuf>,
     /// The size of the transcripts when they were made.
@@ -22,17 +54,17 @@ pub struct Home {
 
 impl Home {
     /// A directory with the transcripts of a corpus.
-    pub fn new(corpus: Corpus) -> Self {
+    pub fn new(runtime: Runtime, corpus: Corpus) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let (mut transcripts, mut bytes) = (Vec::new(), 0);
-        for file in corpus.openclaw() {
+        for file in runtime.files(corpus) {
             let path = dir.path().join(&file.path);
             fs_err::create_dir_all(path.parent().unwrap()).unwrap();
             bytes += file.content.len() as u64;
             fs_err::write(&path, file.content).unwrap();
             transcripts.push(path);
         }
-        Self { dir, transcripts, bytes }
+        Self { runtime, dir, transcripts, bytes }
     }
 
     /// Refreshes the cache with so many threads.
@@ -46,7 +78,21 @@ impl Home {
 
     /// Where everything is.
     pub fn locations(&self) -> Locations {
-        Locations { places: vec![Place::new(&OpenClaw, self.dir.path())], cache: self.cache() }
+        Locations {
+            places: vec![Place::new(self.runtime.source(), self.dir.path())],
+            cache: self.cache(),
+        }
+    }
+
+    /// Looks at each transcript once, in so many threads, and does nothing else: what no refresh
+    /// can do without.
+    pub fn look_at_all(&self, threads: usize) -> u64 {
+        let size = |path: &PathBuf| fs_err::metadata(path).unwrap().len();
+        let parts = self.transcripts.chunks(self.transcripts.len().div_ceil(threads));
+        std::thread::scope(|scope| {
+            let looks = parts.map(|part| scope.spawn(move || part.iter().map(size).sum::<u64>()));
+            looks.collect::<Vec<_>>().into_iter().map(|look| look.join().unwrap()).sum()
+        })
     }
 
     /// Forgets what is known.

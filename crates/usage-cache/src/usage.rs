@@ -8,6 +8,7 @@ use std::{
 use common_fs::{FsError, Timestamp};
 
 use crate::{
+    Gone,
     discover::{Discovery, Root},
     entries::{Entries, Entry},
     models::Models,
@@ -27,8 +28,11 @@ pub struct UsageCache {
     models: Models,
     scope: Scope,
     status: Status,
-    /// Worked out when it is first needed.
+    /// Who counts what, worked out when it is first needed: among all transcripts,
     resolution: OnceLock<Resolution>,
+    /// and among those that exist. A transcript that is gone may tell what a fork of it began
+    /// with; the answer about those that exist must not depend on that.
+    resolution_of_present: OnceLock<Resolution>,
 }
 
 /// How complete the answers are.
@@ -102,7 +106,8 @@ impl UsageCache {
     ) -> Self {
         let scope = Scope::of(&discovery);
         let status = Status::new(&entries, &scope, discovery, standing, refreshing);
-        Self { entries, models, scope, status, resolution: OnceLock::new() }
+        let (resolution, resolution_of_present) = (OnceLock::new(), OnceLock::new());
+        Self { entries, models, scope, status, resolution, resolution_of_present }
     }
 
     /// How complete the answers are.
@@ -135,8 +140,12 @@ impl UsageCache {
     }
 
     /// Who counts the events that several transcripts record.
-    pub(crate) fn resolution(&self) -> &Resolution {
-        self.resolution.get_or_init(|| {
+    pub(crate) fn resolution(&self, gone: Gone) -> &Resolution {
+        let (resolution, with_gone) = match gone {
+            Gone::Include => (&self.resolution, true),
+            Gone::Exclude => (&self.resolution_of_present, false),
+        };
+        resolution.get_or_init(|| {
             let dirs = counted(&self.entries, &self.scope);
             let transcripts = dirs.flat_map(|(dir, entries)| {
                 entries.iter().map(move |(name, entry)| (dir, name, &*entry.transcript))
@@ -144,7 +153,9 @@ impl UsageCache {
             let numbered = transcripts.enumerate().map(|(number, (dir, name, transcript))| {
                 Numbered { number, dir, name, transcript }
             });
-            Resolution::of(numbered)
+            let asked =
+                |numbered: &Numbered<'_>| with_gone || numbered.transcript.gone_since.is_none();
+            Resolution::of(numbered.filter(asked))
         })
     }
 

@@ -17,15 +17,19 @@ use common_fs::Host;
 use demo_corpus::Corpus;
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
-use usage_cache::{Locations, OpenClaw, Options, Place};
+use usage_cache::{Claude, Codex, Locations, OpenClaw, Options, Place, Source};
 
 use super::{claim, claim_at_most};
 
 const MEMORY_BYTES_MAX: u64 = 64 << 20;
+/// For [`Sizes::many`].
+const MEMORY_BYTES_MAX_OF_MANY: u64 = 128 << 20;
 /// For one changed transcript among [`Sizes::many`].
 const WRITTEN_BYTES_MAX: u64 = 4 << 10;
-/// For a refresh without changes of [`Sizes::sessions`] at full size.
+/// For a refresh without changes of [`Sizes::sessions`] of OpenClaw at full size.
 const NO_OP_CPU_MAX: Duration = Duration::from_millis(60);
+/// What the cache file has of an event to tell it from others.
+const ID_BYTES_MAX: u64 = 24;
 const LONG_LINE_BYTES: u64 = 1 << 30;
 /// Others use the machine too: the least of so many measurements counts.
 const NO_OP_RUNS: usize = 5;
@@ -43,11 +47,21 @@ struct Sizes {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Report {
+    runtimes: Vec<OfRuntime>,
+    one_gib_line: Measured,
+}
+
+/// What was measured with the transcripts of a runtime.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct OfRuntime {
+    source: &'static str,
     session_count: u32,
     session_bytes: u64,
     cold: Measured,
     no_op: Measured,
-    one_gib_line: Measured,
+    /// Of the identities in the cache file, for each event.
+    id_bytes_per_event: f64,
     one_changed_of: u32,
     one_changed: Measured,
 }
@@ -69,48 +83,64 @@ pub(super) fn prove(quick: bool) -> anyhow::Result<Report> {
     } else {
         Sizes { sessions: 8_190, many: 60_000, claim_cpu: true }
     };
+    let runtimes = Runtime::ALL.into_iter().map(|runtime| of_runtime(runtime, &sizes));
+    Ok(Report { runtimes: runtimes.collect::<Result<_, _>>()?, one_gib_line: one_gib_line()? })
+}
 
-    let home = Home::create()?;
+fn of_runtime(runtime: Runtime, sizes: &Sizes) -> anyhow::Result<OfRuntime> {
+    let what = |claim: &str| format!("{}: {claim}", runtime.name());
+    let home = Home::create(runtime)?;
     let (session_bytes, events) =
         home.fill(Corpus { sessions: sizes.sessions, ..Corpus::SMALL })?;
     let cold = home.refresh()?;
-    claim("events of the sessions", cold.events, events)?;
-    claim_at_most("peak memory of a cold refresh", cold.peak_memory_bytes, MEMORY_BYTES_MAX)?;
+    claim(&what("events"), cold.events, events)?;
+    let memory = cold.peak_memory_bytes;
+    claim_at_most(&what("peak memory of a cold refresh"), memory, MEMORY_BYTES_MAX)?;
     let no_op = home.least_no_op()?;
-    claim("transcripts read without changes", no_op.scanned_files, 0)?;
-    claim_at_most("peak memory without changes", no_op.peak_memory_bytes, MEMORY_BYTES_MAX)?;
-    if sizes.claim_cpu {
+    claim(&what("transcripts read without changes"), no_op.scanned_files, 0)?;
+    let memory = no_op.peak_memory_bytes;
+    claim_at_most(&what("peak memory without changes"), memory, MEMORY_BYTES_MAX)?;
+    if sizes.claim_cpu && runtime == Runtime::OpenClaw {
         let limit = u64::try_from(NO_OP_CPU_MAX.as_micros())?;
         claim_at_most("microseconds of processor without changes", no_op.cpu_micros, limit)?;
     }
+    let id_bytes = home.id_bytes()?;
+    claim_at_most(&what("bytes of identities"), id_bytes, ID_BYTES_MAX * events)?;
 
-    let home = Home::create()?;
-    home.long_line()?;
-    let one_gib_line = home.refresh()?;
-    claim("events around the long line", one_gib_line.events, 2)?;
-    let memory = one_gib_line.peak_memory_bytes;
-    claim_at_most("peak memory with a line of 1 GiB", memory, MEMORY_BYTES_MAX)?;
-
-    let home = Home::create()?;
+    let home = Home::create(runtime)?;
     home.fill(Corpus { sessions: sizes.many, answers_median: 1, ..Corpus::SMALL })?;
     home.refresh()?;
     // Sessions that were made a moment before they were read are read again.
     home.refresh()?;
     home.change_one()?;
     let one_changed = home.refresh()?;
-    claim("transcripts read after one changed", one_changed.scanned_files, 1)?;
+    claim(&what("transcripts read after one changed"), one_changed.scanned_files, 1)?;
     let written = one_changed.written_bytes;
-    claim_at_most("bytes written after one changed", written, WRITTEN_BYTES_MAX)?;
+    claim_at_most(&what("bytes written after one changed"), written, WRITTEN_BYTES_MAX)?;
+    let memory = one_changed.peak_memory_bytes;
+    claim_at_most(&what("peak memory after one changed"), memory, MEMORY_BYTES_MAX_OF_MANY)?;
 
-    Ok(Report {
+    Ok(OfRuntime {
+        source: runtime.name(),
         session_count: sizes.sessions,
         session_bytes,
         cold,
         no_op,
-        one_gib_line,
+        #[expect(clippy::cast_precision_loss, reason = "a ratio, to be read by people")]
+        id_bytes_per_event: id_bytes as f64 / events as f64,
         one_changed_of: sizes.many,
         one_changed,
     })
+}
+
+fn one_gib_line() -> anyhow::Result<Measured> {
+    let home = Home::create(Runtime::OpenClaw)?;
+    home.long_line()?;
+    let measured = home.refresh()?;
+    claim("events around the long line", measured.events, 2)?;
+    let memory = measured.peak_memory_bytes;
+    claim_at_most("peak memory with a line of 1 GiB", memory, MEMORY_BYTES_MAX)?;
+    Ok(measured)
 }
 
 /// Refreshes the cache in `root`, and prints what that took: the process that [`Home::refresh`]
@@ -142,57 +172,134 @@ fn peak_memory_bytes() -> anyhow::Result<u64> {
 }
 
 fn locations(root: &Path) -> Locations {
-    Locations {
-        places: vec![Place::new(&OpenClaw, root)],
-        cache: root.join("state/usage-cache.jsonl"),
+    let places =
+        Runtime::ALL.map(|runtime| Place::new(runtime.source(), root.join(runtime.name())));
+    Locations { places: places.into(), cache: cache(root) }
+}
+
+fn cache(root: &Path) -> PathBuf {
+    root.join("state/usage-cache.jsonl")
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Runtime {
+    OpenClaw,
+    Claude,
+    Codex,
+}
+
+impl Runtime {
+    const ALL: [Self; 3] = [Self::OpenClaw, Self::Claude, Self::Codex];
+
+    fn source(self) -> &'static dyn Source {
+        match self {
+            Self::OpenClaw => &OpenClaw,
+            Self::Claude => &Claude,
+            Self::Codex => &Codex,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        self.source().name()
+    }
+
+    fn files(self, corpus: Corpus) -> Box<dyn Iterator<Item = demo_corpus::File>> {
+        match self {
+            Self::OpenClaw => Box::new(corpus.openclaw()),
+            Self::Claude => Box::new(corpus.claude()),
+            Self::Codex => Box::new(corpus.codex()),
+        }
+    }
+
+    /// A line that can be appended to any transcript, for a second answer.
+    fn line(self) -> &'static str {
+        match self {
+            Self::OpenClaw => {
+                "{\"type\":\"message\",\"timestamp\":\"2026-02-05T12:00:00.000Z\",\"message\":{\
+                 \"role\":\"assistant\",\"provider\":\"openai\",\"model\":\"gpt-5.5\",\
+                 \"usage\":{\"input\":1,\"output\":2}}}\n"
+            }
+            Self::Claude => {
+                "{\"type\":\"assistant\",\"timestamp\":\"2026-02-05T12:00:00.000Z\",\
+                 \"requestId\":\"one\",\"message\":{\"id\":\"more\",\"model\":\"claude-opus-4-7\",\
+                 \"usage\":{\"input_tokens\":1,\"output_tokens\":2}}}\n"
+            }
+            Self::Codex => {
+                "{\"type\":\"event_msg\",\"timestamp\":\"2026-02-05T12:00:00.000Z\",\"payload\":{\
+                 \"type\":\"token_count\",\"info\":{\"last_token_usage\":{\
+                 \"input_tokens\":1,\"output_tokens\":2}}}}\n"
+            }
+        }
     }
 }
 
-/// A state directory of OpenClaw, and a cache.
+/// Transcripts of a runtime, and a cache.
 struct Home {
     temp: tempfile::TempDir,
+    runtime: Runtime,
 }
 
 impl Home {
-    fn create() -> anyhow::Result<Self> {
-        let home = Self { temp: tempfile::tempdir()? };
-        fs_err::create_dir_all(home.sessions())?;
-        Ok(home)
+    fn create(runtime: Runtime) -> anyhow::Result<Self> {
+        Ok(Self { temp: tempfile::tempdir()?, runtime })
     }
 
-    fn sessions(&self) -> PathBuf {
-        self.temp.path().join("agents/main/sessions")
+    fn path(&self) -> PathBuf {
+        self.temp.path().join(self.runtime.name())
     }
 
     /// Returns how many bytes were written, and how many events they record.
     fn fill(&self, corpus: Corpus) -> anyhow::Result<(u64, u64)> {
         let (mut bytes, mut events) = (0, 0);
-        for file in corpus.openclaw() {
+        for file in self.runtime.files(corpus) {
             bytes += file.content.len() as u64;
             events += file.truth.events;
-            fs_err::write(self.temp.path().join(&file.path), file.content)?;
+            let path = self.path().join(&file.path);
+            fs_err::create_dir_all(path.parent().unwrap_or(&path))?;
+            fs_err::write(&path, file.content)?;
         }
         Ok((bytes, events))
+    }
+
+    /// How long the identities in the cache file are.
+    fn id_bytes(&self) -> anyhow::Result<u64> {
+        #[derive(Deserialize)]
+        struct Record {
+            transcript: Option<Transcript>,
+        }
+        #[derive(Deserialize)]
+        struct Transcript {
+            #[serde(default)]
+            ids: String,
+        }
+        let mut bytes = 0;
+        for line in fs_err::read_to_string(cache(self.temp.path()))?.lines() {
+            let record: Record = serde_json::from_str(line)?;
+            bytes += record.transcript.map_or(0, |transcript| transcript.ids.len() as u64);
+        }
+        Ok(bytes)
     }
 
     /// One transcript with a line of 1 GiB between two events. It takes no space: the line is
     /// a hole.
     fn long_line(&self) -> anyhow::Result<()> {
-        let mut file = fs_err::File::create(self.sessions().join("long.jsonl"))?;
-        let line = event_line();
+        let path = self.path().join("agents/main/sessions/long.jsonl");
+        fs_err::create_dir_all(path.parent().unwrap_or(&path))?;
+        let mut file = fs_err::File::create(&path)?;
+        let line = self.runtime.line();
         file.write_all(line.as_bytes())?;
         file.set_len(line.len() as u64 + LONG_LINE_BYTES)?;
-        let mut file =
-            fs_err::OpenOptions::new().append(true).open(self.sessions().join("long.jsonl"))?;
+        let mut file = fs_err::OpenOptions::new().append(true).open(&path)?;
         file.write_all(b"\n")?;
         Ok(file.write_all(line.as_bytes())?)
     }
 
     fn change_one(&self) -> anyhow::Result<()> {
-        let mut entries = fs_err::read_dir(self.sessions())?;
-        let path = entries.next().context("there are no sessions")??.path();
+        let first = self.runtime.files(Corpus { sessions: 1, answers_median: 1, ..Corpus::SMALL });
+        let path = first.map(|file| self.path().join(file.path)).next();
+        let path = path.context("there are no sessions")?;
         let mut file = fs_err::OpenOptions::new().append(true).open(path)?;
-        Ok(file.write_all(event_line().as_bytes())?)
+        Ok(file.write_all(self.runtime.line().as_bytes())?)
     }
 
     fn refresh(&self) -> anyhow::Result<Measured> {
@@ -207,12 +314,4 @@ impl Home {
         let runs: Vec<_> = (0..NO_OP_RUNS).map(|_| self.refresh()).collect::<Result<_, _>>()?;
         runs.into_iter().min_by_key(|run| run.cpu_micros).context("nothing was measured")
     }
-}
-
-fn event_line() -> String {
-    String::from(
-        "{\"type\":\"message\",\"timestamp\":\"2026-02-05T12:00:00.000Z\",\"message\":{\
-         \"role\":\"assistant\",\"provider\":\"openai\",\"model\":\"gpt-5.5\",\
-         \"usage\":{\"input\":1,\"output\":2}}}\n",
-    )
 }

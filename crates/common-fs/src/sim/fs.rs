@@ -80,14 +80,20 @@ impl SimFs {
         self.node_act(path.as_ref(), |state, id| state.change_data(id, DataChange::SetLen(len)));
     }
 
-    /// Renames a file within its directory, overwriting.
+    /// Renames a file or directory, overwriting. Within a directory that is one step; between
+    /// two, a power cut can leave either name, both, or none.
     pub fn rename(&self, from: impl AsRef<Path>, to: impl AsRef<Path>) {
         let (from, to) = (from.as_ref(), to.as_ref());
-        let to = to.file_name().unwrap_or_default().to_owned();
-        self.parent_act(from, |state, dir, name| {
-            let id = state.lookup(dir, &name)?;
-            state.rename_entries(dir, vec![(name, None), (to, Some(id))])
-        });
+        if from.parent() == to.parent() {
+            let to = to.file_name().unwrap_or_default().to_owned();
+            return self.parent_act(from, |state, dir, name| {
+                let id = state.lookup(dir, &name)?;
+                state.rename_entries(dir, vec![(name, None), (to, Some(id))])
+            });
+        }
+        let id = self.parent_act(from, |state, dir, name| state.lookup(dir, &name));
+        self.parent_act(to, |state, dir, name| state.rename_entries(dir, vec![(name, Some(id))]));
+        self.parent_act(from, |state, dir, name| state.rename_entries(dir, vec![(name, None)]));
     }
 
     /// Removes a name, of whatever kind.

@@ -17,7 +17,7 @@ use crate::{
 impl UsageCache {
     /// Sums up what was used in the days of `query`, at `prices` where no cost was recorded.
     pub fn summary(&self, query: &Query, prices: &Prices) -> Summary {
-        let (models, resolution) = (self.models(), self.resolution());
+        let (models, resolution) = (self.models(), self.resolution(query.gone));
         let mut sums = Sums::new(query, models, resolution);
         for (dir, transcripts) in self.by_dir() {
             let prices = prices.in_dir(dir);

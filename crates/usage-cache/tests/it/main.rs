@@ -7,6 +7,7 @@ mod adding_a_source;
 mod cache_file;
 mod checkpoints;
 mod claude;
+mod codex;
 mod discovery;
 mod ledger;
 mod price_lists;
