@@ -80,8 +80,8 @@ pub(crate) struct ReportArgs {
     /// Only the transcripts of this runtime
     #[arg(long, value_name = "RUNTIME", value_parser = ["claude", "codex", "openclaw"])]
     pub(crate) source: Option<String>,
-    /// Prices that come before the usual ones: a list as in ~/.config/upkeep/prices.json, or
-    /// that of LiteLLM or models.dev
+    /// Prices that come before all but those configured in OpenClaw: a list like your own
+    /// prices.json, or that of LiteLLM or models.dev
     #[arg(long, value_name = "FILE")]
     pub(crate) prices: Option<PathBuf>,
     /// Leave out transcripts that no longer exist

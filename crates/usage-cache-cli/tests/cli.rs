@@ -298,3 +298,85 @@ fn a_reader_that_has_enough_is_no_error() {
     assert!(output.status.success(), "{output:?}");
     assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
 }
+
+/// A home directory with the transcripts of all runtimes, and what each adds up to.
+fn home_of_all() -> (Home, [(&'static str, Truth); 3]) {
+    let home = Home::empty();
+    let corpus = Corpus { sessions: 25, ..Corpus::SMALL };
+    let runtimes: [(&str, &str, Vec<demo_corpus::File>); 3] = [
+        ("claude", ".claude", corpus.claude().collect()),
+        ("codex", ".codex", corpus.codex().collect()),
+        ("openclaw", ".openclaw", corpus.openclaw().collect()),
+    ];
+    let truths = runtimes.map(|(source, root, files)| {
+        let mut truth = Truth::default();
+        for file in files {
+            let path = home.path(root).join(&file.path);
+            fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+            fs_err::write(path, &file.content).unwrap();
+            truth.events += file.truth.events;
+            truth.tokens += file.truth.tokens;
+            truth.cost_nanos += file.truth.cost_nanos;
+        }
+        (source, truth)
+    });
+    (home, truths)
+}
+
+#[test]
+fn all_runtimes_are_counted_and_each_can_be_asked_for() {
+    let (home, truths) = home_of_all();
+    let all = home.json(&["daily", "--json", "--timezone", "UTC"]);
+    let sum: u64 = truths.iter().map(|(_, truth)| truth.tokens).sum();
+    assert_eq!(all["totals"]["totalTokens"], sum);
+    for (nth, (source, truth)) in truths.iter().enumerate() {
+        let one = home.json(&["daily", "--json", "--timezone", "UTC", "--source", source]);
+        for totals in [&one["totals"], &all["sources"][nth]] {
+            assert_eq!(totals["totalTokens"], truth.tokens, "{source}");
+            assert_eq!(totals["totalCostNanoUsd"], truth.cost_nanos, "{source}");
+            assert_eq!(totals["events"], truth.events, "{source}");
+            assert_eq!(totals["unpricedEvents"], 0, "{source}");
+        }
+        assert_eq!(all["sources"][nth]["source"], *source);
+    }
+    let overview = home.stdout(&[]);
+    assert!(overview.contains("\n  claude "), "{overview}");
+    let unknown = home.run(&["daily", "--source", "nobody"]);
+    assert_eq!(unknown.status.code(), Some(2));
+}
+
+#[test]
+fn prices_of_ones_own_come_first_and_nothing_is_read_again() {
+    let (home, _) = home_of_all();
+    let cost = |arguments: &[&str]| {
+        let asked = ["daily", "--json", "--source", "codex"];
+        home.json(&[&asked[..], arguments].concat())["totals"]["totalCostNanoUsd"].as_u64().unwrap()
+    };
+    let listed = cost(&[]);
+    let free = |models: &[&str]| {
+        let price = |model: &&str| {
+            format!(
+                "{{\"provider\":\"openai\",\"model\":\"{model}\",\"input\":0,\"output\":0,\"cacheRead\":0}}"
+            )
+        };
+        let prices: Vec<String> = models.iter().map(price).collect();
+        format!("{{\"prices\":[{}]}}", prices.join(","))
+    };
+    fs_err::create_dir_all(home.path(".config/upkeep")).unwrap();
+    fs_err::write(home.path(".config/upkeep/prices.json"), free(&["gpt-5"])).unwrap();
+    let cheaper = cost(&[]);
+    assert!(0 < cheaper && cheaper < listed, "{cheaper} {listed}");
+    let file = home.path("free.json");
+    fs_err::write(&file, free(&["gpt-5", "gpt-5.2-codex"])).unwrap();
+    assert_eq!(cost(&["--prices", file.to_str().unwrap()]), 0);
+    assert_eq!(home.json(&["refresh", "--json"])["scannedFiles"], 0);
+
+    fs_err::write(home.path(".config/upkeep/prices.json"), "not a list").unwrap();
+    let output = home.run(&["daily"]);
+    let warning = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success() && warning.contains("prices.json"), "{warning}");
+    let output = home.run(&["daily", "--prices", "/nowhere/prices.json"]);
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(error.contains("/nowhere/prices.json"), "{error}");
+}

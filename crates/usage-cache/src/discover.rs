@@ -76,8 +76,13 @@ pub enum RootState {
 
 /// Looks for transcripts in some places.
 pub(crate) fn discover(fs: &dyn Fs, places: &[Place], threads: usize) -> Discovery {
-    let mut search =
-        Search { fs, found: Discovery::default(), seen: HashSet::new(), looks: Vec::new() };
+    let mut search = Search {
+        fs,
+        found: Discovery::default(),
+        seen: HashSet::new(),
+        walked: HashSet::new(),
+        looks: Vec::new(),
+    };
     for place in places {
         search.found.sources.push(place.source);
         search.look_in(place);
@@ -90,8 +95,10 @@ pub(crate) fn discover(fs: &dyn Fs, places: &[Place], threads: usize) -> Discove
 struct Search<'f> {
     fs: &'f dyn Fs,
     found: Discovery,
-    /// The directories of transcripts that were listed, whatever their names.
-    seen: HashSet<FileId>,
+    /// The directories that were listed for a source, whatever their names.
+    seen: HashSet<(&'static str, FileId)>,
+    /// The directories that a pattern has come through.
+    walked: HashSet<FileId>,
     looks: Vec<Look>,
 }
 
@@ -127,6 +134,7 @@ impl Search<'_> {
                 let path = if place.path.is_absolute() { &place.path } else { dir.path() };
                 let path = path.to_owned();
                 for pattern in place.source.dirs() {
+                    self.walked.clear();
                     self.walk(place.source, path.clone(), pattern, Via::Name);
                 }
                 Root { source: place.source.name(), path, state: RootState::Listed }
@@ -183,8 +191,9 @@ impl Search<'_> {
     ) -> Vec<(OsString, Via)> {
         let Some((handle, entries)) = self.list(&path, via) else { return Vec::new() };
         match handle.id() {
-            Ok(id) if self.seen.insert(id) => (),
-            Ok(_) => return Vec::new(),
+            Ok(id) if !self.walked.insert(id) => return Vec::new(),
+            Ok(id) if self.seen.insert((source.name(), id)) => (),
+            Ok(_) => return subdirs(&entries),
             Err(error) => {
                 self.fail(path, error);
                 return Vec::new();

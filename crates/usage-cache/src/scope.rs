@@ -50,7 +50,8 @@ impl Scope {
         if dir.ancestors().any(|above| self.unlisted.contains(above)) {
             return Reach::Hidden;
         }
-        match self.roots.iter().find(|root| dir.starts_with(&root.path)) {
+        let above = self.roots.iter().filter(|root| dir.starts_with(&root.path));
+        match above.max_by_key(|root| root.path.components().count()) {
             // The directory is gone, or the disk that a link leads to: nobody can tell.
             Some(Root { state: RootState::Listed, .. }) => Reach::Seen,
             Some(Root { state: RootState::Missing | RootState::Unreadable, .. }) => Reach::Hidden,

@@ -138,7 +138,8 @@ impl ServiceTier {
     }
 }
 
-/// Whose events a transcript records.
+/// Whose events a transcript records. What is said of the transcript holds for its events with an
+/// identity.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Lineage {
     /// The session that the transcript records, for others that continue it.
@@ -153,8 +154,10 @@ pub enum Beginning {
     /// Events of its own.
     #[default]
     Own,
-    /// As many tokens of each class as the session `of` had used at `at`. As long as no
-    /// transcript of that session is known, the events of this one are unresolved.
+    /// With the counter of the session `of`, which this one left at `at`: the sum of its events
+    /// goes on from what that had used, and what it records of that is not its own. As long as
+    /// no transcript of that session is known, or the two do not fit, the events of this one are
+    /// unresolved.
     Fork {
         /// The other session.
         of: Key,
@@ -164,7 +167,7 @@ pub enum Beginning {
     /// So many events that another session has used, and recorded elsewhere; `None` as long as
     /// nobody can tell how many, and all events are unresolved.
     Copy {
-        /// How many events with an identity come before its own.
+        /// How many different identities come before its own.
         events: Option<u64>,
     },
 }

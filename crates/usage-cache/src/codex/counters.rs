@@ -20,6 +20,7 @@ use super::{counts::Counts, recent::Recent};
 
 /// What is known of the counters in a rollout.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct Counters {
     /// The sum of what was handed on.
     #[serde(rename = "c", default, skip_serializing_if = "is_default")]
@@ -36,6 +37,16 @@ pub(super) struct Counters {
     /// Whether a total was below an earlier one.
     #[serde(rename = "i", default, skip_serializing_if = "is_default")]
     interleaved: bool,
+    /// The first total. If it comes again, and the counter begins with it, all that was recorded
+    /// so far is recorded again.
+    #[serde(rename = "f", default, skip_serializing_if = "is_default")]
+    first: Option<Counts>,
+    /// What was recorded is being recorded again.
+    #[serde(rename = "p", default, skip_serializing_if = "is_default")]
+    replaying: bool,
+    /// The counters have just become those of another session.
+    #[serde(rename = "a", default, skip_serializing_if = "is_default")]
+    anew: bool,
     #[serde(rename = "t", default, skip_serializing_if = "Recent::is_empty")]
     recent: Recent,
 }
@@ -71,8 +82,14 @@ impl Counters {
         self.counted
     }
 
-    /// Takes the counters for those of another session, which go on from here.
+    /// Whether the counter has only grown, by what was counted.
+    pub(super) fn is_plain(&self) -> bool {
+        !self.divergent && !self.interleaved
+    }
+
+    /// Takes the counters for those of another session, which go on from here or begin at zero.
     pub(super) fn begin_anew(&mut self) {
+        self.anew = true;
         self.counted = self.raw.unwrap_or(self.counted);
         self.highest = self.raw;
         self.divergent = false;
@@ -89,10 +106,13 @@ impl Counters {
         let Some(total) = total else {
             return last.map_or(NOTHING, |last| self.observe_last(last));
         };
-        if self.recent.contains(total) {
+        let below = self.highest.is_some_and(|highest| !total.at_least(highest));
+        let begins_again = below && self.first == Some(total) && last == Some(total);
+        self.replaying = below && (self.replaying || begins_again);
+        if self.recent.contains(total) || self.replaying {
+            self.raw = Some(total);
             return NOTHING;
         }
-        let below = self.highest.is_some_and(|highest| !total.at_least(highest));
         self.interleaved |= below;
         let growth = match last {
             Some(last) => self.by_both(last, total, below, prefer),
@@ -101,6 +121,8 @@ impl Counters {
         if let Growth::By(growth) = growth {
             self.counted = self.counted.plus(growth);
         }
+        self.first.get_or_insert(total);
+        self.anew = false;
         self.raw = Some(total);
         self.raise(total);
         self.divergent |= total != self.counted;
@@ -149,7 +171,7 @@ impl Counters {
         total.before(last).is_some_and(|before| {
             Some(before) == self.raw
                 || self.recent.contains(before)
-                || before.is_zero() && (below || self.raw.is_none())
+                || before.is_zero() && (below || self.anew || self.raw.is_none())
         })
     }
 

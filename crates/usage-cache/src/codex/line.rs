@@ -1,7 +1,7 @@
 //! One line of a rollout: `{"timestamp", "type", "payload"}`, of which a few fields matter.
 //!
 //! The fields that matter are kept as slices of the line, the rest is skipped without being
-//! built. No value of a wrong type makes a line unreadable; it counts as missing.
+//! built. A value of a wrong type counts as missing.
 
 use std::borrow::Cow;
 

@@ -96,6 +96,9 @@ impl Reader {
         if growth == TokenCounts::default() {
             return Outcome::Fine;
         }
+        if session.as_ref().is_some_and(|session| session.is_nameless_copy()) {
+            return Outcome::Unresolved;
+        }
         let counted = self.counters.counted().to_le_bytes();
         let identity = session.as_mut().and_then(|session| session.identify(tokens.at, &counted));
         let provider = session.and_then(|session| session.provider.as_deref());
@@ -133,6 +136,7 @@ impl Parser for Reader {
     }
 
     fn lineage(&self) -> Lineage {
-        self.session.as_ref().map(Session::lineage).unwrap_or_default()
+        let is_plain = self.counters.is_plain();
+        self.session.as_ref().map(|session| session.lineage(is_plain)).unwrap_or_default()
     }
 }

@@ -125,6 +125,11 @@ impl Session {
         ordinal.is_some()
     }
 
+    /// Whether what others used cannot be told from what this one did, because it has no name.
+    pub(super) fn is_nameless_copy(&self) -> bool {
+        self.id.is_none() && !matches!(self.origin, Origin::Own { .. })
+    }
+
     /// Whether the counters begin with what another session has used.
     pub(super) fn is_fork(&self) -> bool {
         matches!(self.origin, Origin::Fork { .. })
@@ -143,7 +148,13 @@ impl Session {
         Some(Key::of(&[b"codex", id.as_bytes(), at, counted]))
     }
 
-    pub(super) fn lineage(&self) -> Lineage {
+    /// What the transcript is to others. A session of which a fork can be told apart has a
+    /// counter that has only grown, by what was counted, so that its state is the sum of the
+    /// events; of others nothing is said, so that their forks stay unresolved.
+    pub(super) fn lineage(&self, is_plain: bool) -> Lineage {
+        let copies =
+            matches!(&self.origin, Origin::SubAgent { copied, .. } if *copied != Copied::Nothing);
+        let session = self.id.as_deref().filter(|_| is_plain && !copies).map(session_key);
         let beginning = match self.origin {
             Origin::Own { .. } => Beginning::Own,
             Origin::Fork { of, at } => at
@@ -151,7 +162,7 @@ impl Session {
                 .map_or(Beginning::Copy { events: None }, |at| Beginning::Fork { of: Key(of), at }),
             Origin::SubAgent { events, copied } => copied.beginning(events),
         };
-        Lineage { session: self.id.as_deref().map(session_key), beginning }
+        Lineage { session, beginning }
     }
 }
 

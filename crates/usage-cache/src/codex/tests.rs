@@ -147,7 +147,8 @@ fn lines_of_the_runtime() {
     };
     assert_eq!(parsed.events, [event]);
     assert_eq!(parsed.outcomes, [Outcome::Fine; 8]);
-    assert_eq!(parsed.lineage, Lineage { session: Some(session("s")), beginning: Beginning::Own });
+    // The counter does not begin at zero, so nobody can tell what a fork of it has used.
+    assert_eq!(parsed.lineage, Lineage { session: None, beginning: Beginning::Own });
 }
 
 #[test]
@@ -311,7 +312,8 @@ fn a_sub_agent_owns_what_comes_after_the_copy() {
             (*beginning, *inputs),
             "{lines:?}"
         );
-        assert_eq!(parsed.lineage.session, Some(session("child")));
+        let plain = Some(session("child")).filter(|_| *beginning == Beginning::Own);
+        assert_eq!(parsed.lineage.session, plain, "its sum is not the state of its counter");
     }
 }
 

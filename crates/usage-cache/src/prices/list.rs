@@ -155,6 +155,11 @@ impl Dated {
         self.from.is_none_or(|from| from <= at)
     }
 
+    /// Whether it holds at any time.
+    pub(super) fn always_holds(&self) -> bool {
+        self.from.is_none()
+    }
+
     pub(super) fn price(&self, tier: ServiceTier) -> Option<&Price> {
         let [standard, priority, flex, batch] = &self.prices;
         let price = match tier {

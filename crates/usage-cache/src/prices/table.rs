@@ -183,7 +183,7 @@ impl<'p> Found<'p> {
         for history in self.listed.iter().copied() {
             let dated = match (at, history) {
                 (Some(at), _) => history.iter().rev().find(|dated| dated.holds(at)),
-                (None, [only]) => Some(only),
+                (None, [only]) if only.always_holds() => Some(only),
                 // It depends on the time, and nobody knows that.
                 (None, _) => return None,
             };
@@ -279,13 +279,12 @@ mod tests {
         assert_eq!(cost(&prices, None), None);
         let since = r#"{"provider":"openai","model":"gpt-5.6-terra","from":"2026-08-01T00:00:00Z","input":9}"#;
         prices.add_list(list(since));
-        for (time, expected) in [
-            (Some(at("2026-07-31T00:00:00Z")), 4.0),
-            (Some(at("2026-08-01T00:00:00Z")), 9.0),
-            (None, 9.0),
-        ] {
+        for (time, expected) in
+            [(Some(at("2026-07-31T00:00:00Z")), 4.0), (Some(at("2026-08-01T00:00:00Z")), 9.0)]
+        {
             assert_eq!(cost(&prices, time), Some(expected));
         }
+        assert_eq!(cost(&prices, None), None);
     }
 
     #[test]

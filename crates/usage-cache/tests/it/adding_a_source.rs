@@ -35,7 +35,9 @@ fn a_source_of_an_embedder_counts_like_the_others() {
     assert_eq!(tokens(&world.refreshed().usage), 115);
     // Logged twice, also elsewhere, and with something new.
     world.sim.fs.append(LOG, LINE.as_bytes());
-    let two = LINE.replace("\"1\"", "\"2\"") + LINE + "no json\n";
+    let two = LINE.replace("\"1\"", "\"2\"")
+        + LINE
+        + "no json\n{\"id\":\"3\"}\n{\"id\":\"4\",\"in\":18446744073709551615,\"out\":5}\n";
     world.sim.fs.put("/h/.acme/logs/2026-02-05/b.log", two.as_bytes());
     world.wait();
     let refreshed = world.refreshed();

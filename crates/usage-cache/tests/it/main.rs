@@ -16,5 +16,6 @@ mod properties;
 mod races;
 mod refresh;
 mod runtime;
+mod sources;
 mod vectors;
 mod world;

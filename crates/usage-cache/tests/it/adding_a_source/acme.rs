@@ -22,8 +22,8 @@ impl Parser for Acme {
             let (input, output) = (json["in"].as_u64().unwrap_or(0), json["out"].as_u64().unwrap_or(0));
             let at = usage_cache::parse_time(json["at"].as_str().unwrap_or_default());
             let identity = json["id"].as_str().map(|id| Key::of(&[b"acme", id.as_bytes()]));
-            let tokens = TokenCounts { input, output, total: input + output, ..Default::default() };
-            hand_on(&Event { identity, at, tokens, ..Event::default() });
+            let tokens = TokenCounts { input, output, total: input.saturating_add(output), ..Default::default() };
+            if tokens.total != 0 { hand_on(&Event { identity, at, tokens, ..Event::default() }); }
             Ok(Outcome::Fine)
         })
     }
