@@ -30,7 +30,7 @@ pub(crate) fn map<T: Sync, R: Send>(
 }
 
 /// The result of a thread; its panic goes on in this one.
-fn join<R>(handle: std::thread::ScopedJoinHandle<'_, R>) -> R {
+pub(crate) fn join<R>(handle: std::thread::ScopedJoinHandle<'_, R>) -> R {
     handle.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 

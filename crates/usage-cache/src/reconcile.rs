@@ -102,9 +102,9 @@ impl Plan {
 pub(crate) fn reconcile(entries: &Entries, discovery: &Discovery) -> Plan {
     let mut plan = Plan::default();
     let mut displaced = Displaced::default();
-    look_for_missing(entries, discovery, &mut plan, &mut displaced);
     let decisions: Vec<(Option<&Entry>, Decision)> =
         discovery.found.iter().map(|found| decide(entries, discovery, found)).collect();
+    look_for_missing(entries, discovery, &decisions, &mut plan, &mut displaced);
     for (found, (entry, _)) in discovery.found.iter().zip(&decisions) {
         if let Some(entry) = entry
             && entry.transcript.fingerprint.id != found.stat.id
@@ -152,24 +152,27 @@ fn decide<'e>(
 fn look_for_missing(
     entries: &Entries,
     discovery: &Discovery,
+    decisions: &[(Option<&Entry>, Decision)],
     plan: &mut Plan,
     displaced: &mut Displaced,
 ) {
     let scope = Scope::of(discovery);
-    let mut names: HashMap<&Path, HashSet<&OsStr>> = HashMap::new();
-    for found in &discovery.found {
-        if let Some(dir) = discovery.dirs.get(found.dir) {
-            names.entry(&dir.path).or_default().insert(&found.name);
+    let mut known_of: HashMap<&Path, usize> = HashMap::new();
+    for (found, (entry, _)) in discovery.found.iter().zip(decisions) {
+        if let (Some(dir), Some(_)) = (discovery.dirs.get(found.dir), entry) {
+            *known_of.entry(&dir.path).or_default() += 1;
         }
     }
+    let is_complete = |dir: &Path| known_of.get(dir).copied() == entries.dir(dir).map(HashMap::len);
+    let names = names_by_dir(discovery, |dir| !is_complete(dir));
     let nothing = HashSet::new();
     for (dir, known) in entries.dirs() {
         let reach = scope.reach(dir);
+        if reach == Reach::Outside || is_complete(dir) {
+            continue;
+        }
         let found = names.get(dir).unwrap_or(&nothing);
-        for (name, entry) in known {
-            if reach == Reach::Outside || found.contains(name.as_os_str()) {
-                continue;
-            }
+        for (name, entry) in known.iter().filter(|(name, _)| !found.contains(name.as_os_str())) {
             let path = || dir.join(name);
             let was_gone = entry.transcript.gone_since.is_some();
             if reach == Reach::Hidden || discovery.hidden.contains(&path()) {
@@ -182,6 +185,23 @@ fn look_for_missing(
             }
         }
     }
+}
+
+/// The names that were found in some directories.
+fn names_by_dir(
+    discovery: &Discovery,
+    is_asked: impl Fn(&Path) -> bool,
+) -> HashMap<&Path, HashSet<&OsStr>> {
+    let dirs =
+        discovery.dirs.iter().map(|dir| Some(dir.path.as_path()).filter(|dir| is_asked(dir)));
+    let dirs: Vec<Option<&Path>> = dirs.collect();
+    let mut names: HashMap<&Path, HashSet<&OsStr>> = HashMap::new();
+    for found in &discovery.found {
+        if let Some(Some(dir)) = dirs.get(found.dir) {
+            names.entry(dir).or_default().insert(&found.name);
+        }
+    }
+    names
 }
 
 /// Known transcripts that are not where they were: they may be what is found elsewhere.

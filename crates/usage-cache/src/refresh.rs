@@ -15,7 +15,8 @@ use common_fs::{Dir, FsError, Host, create_dir_all};
 use crate::{
     CacheProblem, CheckpointPolicy, Locations, UsageCache,
     discover::{self, Discovery},
-    reconcile,
+    parallel,
+    reconcile::{self, Plan},
     scan::Scanner,
     store::{self, Loaded, OnDisk, Saver},
 };
@@ -114,9 +115,7 @@ pub struct Refreshed {
 /// behind.
 pub fn open(host: Host<'_>, options: &Options) -> (UsageCache, Vec<CacheProblem>) {
     let locations = &options.locations;
-    let discovery = discover(host, options);
-    let loaded = store::load(host, &locations.cache);
-    let plan = reconcile::reconcile(&loaded.entries, &discovery);
+    let (loaded, discovery, plan) = load_and_discover(host, options);
     // Where there is no lock to look at, nobody holds it.
     let refreshing = store::is_busy(host, &locations.cache).unwrap_or(false);
     let Loaded { entries, models, problem, .. } = loaded;
@@ -134,9 +133,7 @@ pub fn open(host: Host<'_>, options: &Options) -> (UsageCache, Vec<CacheProblem>
 /// nothing is opened or written.
 pub fn refresh(host: Host<'_>, options: &Options, on_progress: OnProgress<'_>) -> Refreshed {
     let started = host.clock.monotonic();
-    let mut discovery = discover(host, options);
-    let mut loaded = store::load(host, &options.locations.cache);
-    let mut plan = reconcile::reconcile(&loaded.entries, &discovery);
+    let (mut loaded, mut discovery, mut plan) = load_and_discover(host, options);
     let mut problems: Vec<CacheProblem> = loaded.problem.take().into_iter().collect();
     let mut dir = None;
     let mut saver = None;
@@ -171,6 +168,31 @@ pub fn refresh(host: Host<'_>, options: &Options, on_progress: OnProgress<'_>) -
     let models = models.into_inner().unwrap_or_else(PoisonError::into_inner);
     let usage = UsageCache::new(entries, models, discovery, standing, false);
     Refreshed { usage, work, problems, interrupted: flow.is_break() }
+}
+
+/// Loads the cache and looks for transcripts, at the same time where there are threads, and holds
+/// one against the other.
+fn load_and_discover(host: Host<'_>, options: &Options) -> (Loaded, Discovery, Plan) {
+    let load = || store::load(host, &options.locations.cache);
+    if options.threads == NonZeroUsize::MIN {
+        let loaded = load();
+        let discovery = discover(host, options);
+        let plan = reconcile::reconcile(&loaded.entries, &discovery);
+        return (loaded, discovery, plan);
+    }
+    let (loaded, mut discovery) = std::thread::scope(|scope| {
+        let loading = scope.spawn(load);
+        let discovery = discover(host, options);
+        (parallel::join(loading), discovery)
+    });
+    let mut plan = reconcile::reconcile(&loaded.entries, &discovery);
+    if !plan.gone.is_empty() {
+        // What seems to be gone may have come, and been saved by another process, after we had
+        // looked.
+        discovery = discover(host, options);
+        plan = reconcile::reconcile(&loaded.entries, &discovery);
+    }
+    (loaded, discovery, plan)
 }
 
 fn discover(host: Host<'_>, options: &Options) -> Discovery {
