@@ -69,7 +69,7 @@ fn unresolved(summary: &Summary, status: &Status) -> Vec<String> {
     let unresolved = &summary.unresolved;
     if 0 < unresolved.transcripts {
         notes.push(format!(
-            "Not counted: {} in {} of forked sessions whose origin is missing, so that nobody can tell which are their own.",
+            "Not counted: {} in {} of forked sessions, of which nobody can tell whether they are their own.",
             counted(unresolved.events, "answer"),
             counted(unresolved.transcripts, "transcript"),
         ));

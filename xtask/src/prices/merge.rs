@@ -78,18 +78,8 @@ fn signed(entry: PriceEntry, source: &str, date: &str) -> PriceEntry {
 
 /// The model under whose name `usage-cache` finds this one, which has a date in its name.
 fn base<'m>(entry: &PriceEntry, models: &'m Models) -> Option<&'m PriceEntry> {
-    let digits = match entry.provider.as_str() {
-        "anthropic" => "-dddddddd",
-        "openai" => "-dddd-dd-dd",
-        _ => return None,
-    };
-    let model = &entry.model;
-    let (base, date) = model.split_at_checked(model.len().checked_sub(digits.len())?)?;
-    let fits = date.bytes().zip(digits.bytes()).all(|(byte, like)| match like {
-        b'd' => byte.is_ascii_digit(),
-        _ => byte == like,
-    });
-    let history = models.get(&(entry.provider.clone(), base.to_owned())).filter(|_| fits)?;
+    let base = entry.undated_model()?.to_owned();
+    let history = models.get(&(entry.provider.clone(), base))?;
     history.last()
 }
 

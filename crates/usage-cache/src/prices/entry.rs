@@ -1,6 +1,6 @@
 use common_fs::Timestamp;
 
-use super::{Price, Rates};
+use super::{Price, Rates, name};
 use crate::{NanoUsd, ServiceTier};
 
 /// A line of a price list: what a model costs, since when, and who says so.
@@ -51,6 +51,12 @@ pub struct ServiceRates {
 }
 
 impl PriceEntry {
+    /// The name of the model without the date at its end, if it has one: a list that has a price
+    /// of that name, and none of this one, takes it for this one.
+    pub fn undated_model(&self) -> Option<&str> {
+        name::undated(&self.provider, &self.model)
+    }
+
     /// What tells the entries of a list apart, and in which order they are.
     pub(super) fn key(&self) -> (&str, &str, Option<Timestamp>) {
         (&self.provider, &self.model, self.from)

@@ -75,7 +75,7 @@ fn openai<T>(model: &str, known: &dyn Fn(&str, &str) -> Option<T>) -> Option<T> 
     }
     let current = |model| if model == "gpt-5.6" { "gpt-5.6-sol" } else { model };
     let known = |model| known("openai", current(model));
-    known(model).or_else(|| known(without_end(model, "-dddd-dd-dd")?))
+    known(model).or_else(|| known(undated("openai", model)?))
 }
 
 fn claude<T>(model: &str, known: &dyn Fn(&str) -> Option<T>) -> Option<T> {
@@ -86,8 +86,7 @@ fn claude<T>(model: &str, known: &dyn Fn(&str) -> Option<T>) -> Option<T> {
     if let Some(model) = model.strip_suffix("@default") {
         return known(model);
     }
-    let dated = ["-dddddddd", "@dddddddd"];
-    let base = dated.into_iter().find_map(|date| without_end(model, date))?;
+    let base = undated("anthropic", model)?;
     let date = model.get(base.len() + 1..)?;
     known(&format!("{base}-{date}"))
         .or_else(|| known(&format!("{base}@{date}")))
@@ -111,6 +110,16 @@ fn without_version(model: &str) -> &str {
         },
         None => model,
     }
+}
+
+/// The name of a model without the date at its end, in which the provider writes it.
+pub(super) fn undated<'m>(provider: &str, model: &'m str) -> Option<&'m str> {
+    let dates: &[&str] = match provider {
+        "anthropic" => &["-dddddddd", "@dddddddd"],
+        "openai" => &["-dddd-dd-dd"],
+        _ => &[],
+    };
+    dates.iter().find_map(|date| without_end(model, date))
 }
 
 /// What comes before an end like `pattern`, in which `d` stands for any digit.
