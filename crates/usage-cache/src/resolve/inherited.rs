@@ -1,4 +1,9 @@
-use std::collections::{HashMap, HashSet};
+use std::{
+    cmp::Reverse,
+    collections::{HashMap, HashSet},
+    ffi::OsStr,
+    path::Path,
+};
 
 use common_fs::Timestamp;
 
@@ -91,6 +96,12 @@ fn classes(tokens: TokenCounts) -> [u64; 4] {
     [tokens.input, tokens.output, tokens.cache_creation, tokens.cache_read]
 }
 
+/// By what one of several transcripts of a session is chosen: how many events it knows, and else
+/// its path.
+fn knowledge<'t>(numbered: &Numbered<'t>) -> (usize, Reverse<(&'t Path, &'t OsStr)>) {
+    (numbered.transcript.log.keys().len(), Reverse((numbered.dir, numbered.name)))
+}
+
 pub(super) fn inherited(transcripts: &[Numbered<'_>]) -> HashMap<usize, Inherited> {
     let beginning = |numbered: &Numbered<'_>| numbered.transcript.lineage.beginning;
     let parents: HashSet<Key> = transcripts
@@ -100,17 +111,19 @@ pub(super) fn inherited(transcripts: &[Numbered<'_>]) -> HashMap<usize, Inherite
             Beginning::Own | Beginning::Copy { .. } => None,
         })
         .collect();
-    let mut sessions: HashMap<Key, &EventLog> = HashMap::new();
-    for Numbered { transcript, .. } in transcripts {
-        if let Some(session) = transcript.lineage.session.filter(|key| parents.contains(key)) {
-            let known = sessions.entry(session).or_insert(&transcript.log);
-            if known.keys().len() < transcript.log.keys().len() {
-                *known = &transcript.log;
+    let mut sessions: HashMap<Key, &Numbered<'_>> = HashMap::new();
+    for numbered in transcripts {
+        let session = numbered.transcript.lineage.session;
+        if let Some(session) = session.filter(|key| parents.contains(key)) {
+            let known = sessions.entry(session).or_insert(numbered);
+            if knowledge(known) < knowledge(numbered) {
+                *known = numbered;
             }
         }
     }
-    let sessions: HashMap<Key, Used> =
-        sessions.into_iter().map(|(session, log)| (session, Used::of(log))).collect();
+    let used =
+        |(session, numbered): (Key, &Numbered<'_>)| (session, Used::of(&numbered.transcript.log));
+    let sessions: HashMap<Key, Used> = sessions.into_iter().map(used).collect();
     let of = |numbered: &Numbered<'_>| {
         let inherited = match beginning(numbered) {
             Beginning::Own => return None,
