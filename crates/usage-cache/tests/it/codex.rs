@@ -229,3 +229,14 @@ fn a_fork_without_a_name_counts_nothing_and_says_so() {
     let usage = refreshed(&world);
     assert_eq!((tokens(&all(&usage)), usage.status().unresolved_lines), ((1_000, 0), 1));
 }
+
+#[test]
+fn of_two_rollouts_of_a_parent_the_longer_one_tells_what_its_forks_began_with() {
+    for names in [["a", "b"], ["b", "a"]] {
+        let world = world();
+        put(&world, DAY, names[0], &parent());
+        put(&world, DAY, names[1], &(meta(0, "p", "") + &total(1, [10, 0, 0])));
+        put(&world, DAY, "f", &(meta(5, "f", "p") + &total(6, [27, 0, 0])));
+        assert_eq!(tokens(&all(&refreshed(&world))), (37, 0));
+    }
+}
