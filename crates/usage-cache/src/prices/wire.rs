@@ -44,6 +44,7 @@ struct Entry {
     note: Option<String>,
 }
 
+/// The rates are spelled out again: `flatten` of serde would let unknown fields pass.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct Tier {

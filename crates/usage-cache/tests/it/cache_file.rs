@@ -302,6 +302,7 @@ fn a_cache_that_is_removed_meanwhile_is_not_brought_back_half() {
         }
         std::ops::ControlFlow::Continue(())
     });
+    assert_eq!(refreshed.work.writes, 1, "what was written before is told");
     assert_eq!(tokens(&refreshed.usage), 400);
     let problem = &refreshed.problems[..];
     assert!(matches!(problem, [CacheProblem::Changed { .. }]), "{problem:?}");

@@ -10,6 +10,7 @@ mod claude;
 mod codex;
 mod discovery;
 mod ledger;
+mod lives;
 mod price_lists;
 mod prices;
 mod properties;

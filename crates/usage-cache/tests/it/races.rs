@@ -142,22 +142,3 @@ fn reading_again_does_not_make_known_less_before_it_is_finished() {
     let (failed, _) = world.refresh_with(Faults::none().fail(reads, Errno::IO));
     assert_eq!((tokens(&failed.usage), failed.usage.status().unreadable.len()), (5_000, 1));
 }
-
-#[test]
-fn what_was_written_before_the_cache_was_taken_away_is_told() {
-    let mut world = World::new();
-    for nth in 0..400 {
-        world.put(&format!("{nth}.jsonl"), answer(1));
-    }
-    world.options.checkpoint.files = 100;
-    let fs = world.sim.fs.clone();
-    let mut removed = false;
-    let refreshed = usage_cache::refresh(world.sim.host(), &world.options, &mut |progress| {
-        if progress.files_done == 150 && !removed {
-            fs.remove(CACHE);
-            removed = true;
-        }
-        ControlFlow::Continue(())
-    });
-    assert_eq!((refreshed.work.writes, refreshed.problems.len()), (1, 1));
-}
