@@ -14,7 +14,9 @@
 mod claude;
 mod codex;
 mod draft;
+mod json;
 mod openclaw;
+pub mod trace;
 
 use std::path::PathBuf;
 
