@@ -54,6 +54,7 @@ const LISTING_WORDS_MAX: usize = 8_000;
 const CONTEXT_TOKENS_MAX: u64 = 150_000;
 
 /// A session in the making.
+#[derive(Clone)]
 pub(super) struct Draft {
     pub(super) rng: Rng,
     pub(super) id: String,

@@ -16,6 +16,7 @@ mod codex;
 mod draft;
 mod json;
 mod openclaw;
+pub mod openclaw_db;
 pub mod trace;
 
 use std::path::PathBuf;
