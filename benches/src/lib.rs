@@ -78,10 +78,8 @@ impl Home {
 
     /// Where everything is.
     pub fn locations(&self) -> Locations {
-        Locations {
-            places: vec![Place::new(self.runtime.source(), self.dir.path())],
-            cache: self.cache(),
-        }
+        let places = vec![Place::new(self.runtime.source(), self.dir.path())];
+        Locations { cache: self.cache(), ..Locations::new(places, self.dir.path()) }
     }
 
     /// Looks at each transcript once, in so many threads, and does nothing else: what no refresh

@@ -34,6 +34,7 @@ Environment:
   CLAUDE_CONFIG_DIR   where Claude Code keeps its files, if not in ~/.config/claude and
                       ~/.claude; several are separated by commas
   CODEX_HOME          where Codex keeps its files, if not in ~/.codex
+  CODEX_SQLITE_HOME   where Codex keeps its databases, if not there
   OPENCLAW_STATE_DIR  where OpenClaw keeps its state, if not in ~/.openclaw
   UPKEEP_STATE_DIR    where the cache is kept, if not in upkeep in XDG_STATE_HOME or
                       ~/.local/state; `usage-cache status` says where that is
@@ -54,8 +55,46 @@ pub(crate) enum Command {
     Refresh(JsonArgs),
     /// How complete the cache is, without reading any transcript
     Status(JsonArgs),
+    /// Codex's trace database, which tells the turns that had priority and cost more
+    #[command(subcommand)]
+    Trace(TraceCommand),
     /// A report on made-up transcripts in a temporary directory
     Demo(ReportArgs),
+}
+
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum TraceCommand {
+    /// The database, how far it was read, and what was found
+    ///
+    /// Codex calls a turn with priority `fast`. It costs two to two and a half times as much as
+    /// another, and only the database `logs_2.sqlite` says which turns these were. Reports read
+    /// what is new in it and keep what they have found, also when rows or the whole database are
+    /// deleted.
+    Status(TraceStatusArgs),
+    /// Take over what CodexBar knows of the database, so that it need not be read again
+    ///
+    /// FILE is `codex-priority-turns-v1.json`, in `cost-usage` below CodexBar's cache directory.
+    /// What it says is held against the database first.
+    Import(TraceImportArgs),
+}
+
+#[derive(Clone, Copy, Debug, ClapArgs)]
+pub(crate) struct TraceStatusArgs {
+    /// Forget how far the database was read, and read it from its first row
+    #[arg(long)]
+    pub(crate) force_rescan: bool,
+    /// Print one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct TraceImportArgs {
+    /// The file of CodexBar
+    pub(crate) file: PathBuf,
+    /// Print one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Clone, Debug, ClapArgs)]

@@ -39,13 +39,11 @@ impl Demo {
     }
 
     pub(crate) fn locations(&self) -> Locations {
-        Locations {
-            places: vec![
-                Place::new(&Claude, self.path().join("claude")),
-                Place::new(&Codex, self.path().join("codex")),
-                Place::new(&OpenClaw, self.path().join("openclaw")),
-            ],
-            cache: self.path().join("usage-cache.jsonl"),
-        }
+        let places = vec![
+            Place::new(&Claude, self.path().join("claude")),
+            Place::new(&Codex, self.path().join("codex")),
+            Place::new(&OpenClaw, self.path().join("openclaw")),
+        ];
+        Locations::new(places, self.path())
     }
 }

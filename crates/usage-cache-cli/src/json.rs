@@ -1,11 +1,14 @@
 //! The JSON documents. The names are those that scripts for other usage reports already read;
 //! `docs/formats.md` describes them.
 
+mod trace;
+
 use std::collections::BTreeSet;
 
 use serde::Serialize;
 use usage_cache::{
     CacheProblem, ModelUsage, RootState, SourceUsage, Status, Summary, Usage, Work, Zone,
+    trace::TraceStatus,
 };
 
 use crate::text::{in_full, iso, model_name};
@@ -31,6 +34,19 @@ struct SourceDoc {
     totals: TotalsDoc,
 }
 
+/// What was asked for with priority, and what was not; only where there is such.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PriorityDoc {
+    standard_tokens: u64,
+    priority_tokens: u64,
+    priority_events: u64,
+    standard_cost: f64,
+    standard_cost_nano_usd: u64,
+    priority_cost: f64,
+    priority_cost_nano_usd: u64,
+}
+
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct UsageDoc {
@@ -42,6 +58,8 @@ struct UsageDoc {
     events: u64,
     unpriced_events: u64,
     unpriced_tokens: u64,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    priority: Option<PriorityDoc>,
 }
 
 #[derive(Serialize)]
@@ -98,7 +116,9 @@ struct StatusDoc {
     gone: TotalsDoc,
     untimed: TotalsDoc,
     unpriced: Vec<ModelDoc>,
+    abandoned: TotalsDoc,
     roots: Vec<RootDoc>,
+    trace: Option<trace::TraceDoc>,
 }
 
 #[derive(Serialize)]
@@ -157,7 +177,21 @@ fn usage(usage: &Usage) -> UsageDoc {
         events: usage.events,
         unpriced_events: usage.unpriced_events,
         unpriced_tokens: usage.unpriced_tokens,
+        priority: priority(usage),
     }
+}
+
+fn priority(usage: &Usage) -> Option<PriorityDoc> {
+    let standard_cost = usage.standard_cost();
+    (0 < usage.priority_events).then(|| PriorityDoc {
+        standard_tokens: usage.standard_tokens(),
+        priority_tokens: usage.priority_tokens,
+        priority_events: usage.priority_events,
+        standard_cost: standard_cost.dollars(),
+        standard_cost_nano_usd: standard_cost.0,
+        priority_cost: usage.priority_cost.dollars(),
+        priority_cost_nano_usd: usage.priority_cost.0,
+    })
 }
 
 fn totals(sum: &Usage) -> TotalsDoc {
@@ -210,7 +244,9 @@ fn status_doc(summary: &Summary, status: &Status, problems: &[CacheProblem]) -> 
         gone: totals(&summary.gone),
         untimed: totals(&summary.untimed),
         unpriced: summary.unpriced.iter().map(model).collect(),
+        abandoned: totals(&summary.abandoned),
         roots: roots.collect(),
+        trace: status.trace.as_ref().map(trace::document),
     }
 }
 
@@ -272,4 +308,21 @@ pub(crate) fn state(
 /// A document as the text that is printed.
 pub(crate) fn to_text(document: &impl Serialize) -> anyhow::Result<String> {
     Ok(serde_json::to_string_pretty(document)? + "\n")
+}
+
+/// How the trace database stands, as a document of its own.
+pub(crate) fn trace(status: &TraceStatus, problems: &[CacheProblem]) -> TraceReportDoc {
+    TraceReportDoc {
+        schema_version: SCHEMA_VERSION,
+        trace: trace::document(status),
+        cache_problems: problems.iter().map(|problem| in_full(problem)).collect(),
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct TraceReportDoc {
+    schema_version: u32,
+    trace: trace::TraceDoc,
+    cache_problems: Vec<String>,
 }

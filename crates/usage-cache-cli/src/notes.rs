@@ -1,6 +1,6 @@
 //! What a report does not know, in sentences.
 
-use usage_cache::{Freshness, Status, Summary};
+use usage_cache::{Freshness, Status, Summary, trace::DbProblemKind};
 
 use crate::text::{count, counted, dollars, in_full, model_name, plain};
 
@@ -11,6 +11,9 @@ const NAMED_MAX: usize = 5;
 pub(crate) fn notes(summary: &Summary, status: &Status) -> Vec<String> {
     let mut notes = Vec::new();
     notes.extend(gone(summary));
+    notes.extend(abandoned(summary));
+    notes.extend(priority(summary));
+    notes.extend(trace(status));
     notes.extend(unpriced(summary));
     notes.extend(untimed(summary));
     notes.extend(unresolved(summary, status));
@@ -29,6 +32,44 @@ fn gone(summary: &Summary) -> Option<String> {
             counted(summary.gone.events, "answer"),
             counted(summary.gone.tokens.total, "token"),
             dollars(summary.gone.cost),
+        )
+    })
+}
+
+fn abandoned(summary: &Summary) -> Option<String> {
+    let abandoned = &summary.abandoned;
+    (0 < abandoned.events).then(|| {
+        format!(
+            "Included: {} ({}, {}) on branches of conversations that were left.",
+            counted(abandoned.events, "answer"),
+            counted(abandoned.tokens.total, "token"),
+            dollars(abandoned.cost),
+        )
+    })
+}
+
+fn priority(summary: &Summary) -> Option<String> {
+    let totals = &summary.totals;
+    (0 < totals.priority_events).then(|| {
+        format!(
+            "Included: {} with priority ({}, {}), which costs more.",
+            counted(totals.priority_events, "answer"),
+            counted(totals.priority_tokens, "token"),
+            dollars(totals.priority_cost),
+        )
+    })
+}
+
+/// Where nothing was ever known of priority, and there is no database, nobody misses one.
+fn trace(status: &Status) -> Option<String> {
+    let trace = status.trace.as_ref()?;
+    let problem = trace.problem.as_ref()?;
+    let is_missed = 0 < trace.known_turns || problem.kind != DbProblemKind::Missing;
+    is_missed.then(|| {
+        format!(
+            "Turns of Codex with priority are those known from earlier ({}): {}.",
+            counted(trace.known_turns as u64, "turn"),
+            in_full(problem),
         )
     })
 }

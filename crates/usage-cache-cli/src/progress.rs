@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use common_fs::{Clock, SystemClock};
 use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use usage_cache::Progress;
+use usage_cache::{Progress, trace::ScanProgress};
 
 /// Shorter work is over before anybody looks.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -23,6 +23,11 @@ impl Bar {
             return;
         }
         let bar = self.bar.get_or_insert_with(|| new_bar(progress.bytes_total));
+        if let Some(ScanProgress { from, row, last }) = progress.trace {
+            let percent = (row - from).saturating_mul(100) / (last - from).max(1);
+            bar.set_message(format!("trace database {percent} %"));
+            return;
+        }
         bar.set_position(progress.bytes_done);
         bar.set_message(format!(
             "{} of {} transcripts",

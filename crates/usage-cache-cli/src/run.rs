@@ -1,3 +1,5 @@
+mod trace;
+
 use std::{
     ffi::OsString,
     io::{self, Write as _},
@@ -9,8 +11,8 @@ use std::{
 use anyhow::Context as _;
 use common_fs::Host;
 use usage_cache::{
-    CacheProblem, Day, Gone, Locations, Options, Prices, Query, Refreshed, Root, RootState, Status,
-    Summary, Zone,
+    CacheProblem, Day, Gone, Locations, Options, Prices, Query, Refreshed, Root, RootState, Sqlite,
+    Status, Summary, Zone,
 };
 
 use crate::{
@@ -45,6 +47,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Some(Command::Daily(args)) => report(&interrupt, args, View::Daily, &locations()?),
         Some(Command::Refresh(args)) => refresh(&interrupt, *args),
         Some(Command::Status(args)) => status(*args),
+        Some(Command::Trace(command)) => trace::run(&interrupt, command),
         Some(Command::Demo(args)) => {
             let demo = Demo::create()?;
             let path = demo.path().display();
@@ -63,10 +66,14 @@ fn locations() -> anyhow::Result<Locations> {
     Locations::from_env(Host::real().fs, env).context("cannot tell where to look: set HOME")
 }
 
+fn options(locations: &Locations) -> Options {
+    Options { databases: Some(&Sqlite), ..Options::new(locations.clone()) }
+}
+
 /// Refreshes the cache, with a progress bar; the exit code if that was interrupted.
 fn refreshed(interrupt: &Interrupt, locations: &Locations) -> Result<Refreshed, ExitCode> {
     let mut bar = Bar::new();
-    let options = Options::new(locations.clone());
+    let options = options(locations);
     let refreshed = usage_cache::refresh(Host::real(), &options, &mut |progress| {
         bar.show(progress);
         match interrupt.exit_code() {
@@ -249,7 +256,7 @@ fn refresh(interrupt: &Interrupt, args: JsonArgs) -> anyhow::Result<ExitCode> {
 fn status(args: JsonArgs) -> anyhow::Result<ExitCode> {
     let locations = locations()?;
     let host = Host::real();
-    let (usage, problems) = usage_cache::open(host, &Options::new(locations.clone()));
+    let (usage, problems) = usage_cache::open(host, &options(&locations));
     let summary = usage.summary(&Query::all(Zone::utc()), &prices(&locations, None)?);
     let status = usage.status();
     let cache_bytes = cache_bytes(&locations);

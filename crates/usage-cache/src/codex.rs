@@ -32,7 +32,7 @@ impl Source for Codex {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn dirs(&self) -> &'static [&'static str] {

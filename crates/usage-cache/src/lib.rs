@@ -59,6 +59,7 @@
 mod checkpoint;
 mod claude;
 mod codex;
+mod databases;
 mod discover;
 mod entries;
 mod fold;
@@ -79,17 +80,22 @@ mod rollup;
 mod scan;
 mod scope;
 mod source;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 mod store;
 mod summary;
 mod tokens;
+pub mod trace;
 mod transcript;
 mod usage;
+mod wire;
 mod zone;
 
 pub use checkpoint::CheckpointPolicy;
 pub use claude::Claude;
 pub use codex::Codex;
 pub use common_fs;
+pub use databases::Databases;
 pub use discover::{Root, RootState};
 pub use json::parse_time;
 pub use locations::{Locations, Place};
@@ -105,6 +111,8 @@ pub use refresh::{OnProgress, Options, Progress, Refreshed, Work, open, refresh}
 pub use source::{
     Beginning, Event, Key, Lineage, Name, Outcome, Parser, ServiceTier, Source, TranscriptName,
 };
+#[cfg(feature = "sqlite")]
+pub use sqlite::Sqlite;
 pub use store::{CacheProblem, SaveError};
 pub use summary::{DailyUsage, Gone, ModelUsage, Query, SourceUsage, Summary, Unresolved, Usage};
 pub use tokens::TokenCounts;

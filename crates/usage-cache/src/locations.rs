@@ -14,6 +14,11 @@ pub struct Locations {
     pub places: Vec<Place>,
     /// The cache file. Its directory is created when there is something to keep.
     pub cache: PathBuf,
+    /// The [trace database](crate::trace) of Codex; `None` if nobody wants to know which turns
+    /// had priority.
+    pub trace: Option<PathBuf>,
+    /// The file of what is known of trace databases, beside the cache.
+    pub turns: PathBuf,
 }
 
 /// A place to look for the transcripts of a runtime.
@@ -35,8 +40,18 @@ impl Place {
 
 /// The name of the cache file in the state directory.
 const CACHE: &str = "usage-cache.jsonl";
+/// The name of the file of what is known of trace databases.
+const TURNS: &str = "codex-turns.json";
+/// The name of Codex's trace database.
+const TRACE: &str = "logs_2.sqlite";
 
 impl Locations {
+    /// These places, and the usual files in the directory `state`. No trace database is looked
+    /// for.
+    pub fn new(places: Vec<Place>, state: &Path) -> Self {
+        Self { places, cache: state.join(CACHE), trace: None, turns: state.join(TURNS) }
+    }
+
     /// The places that the environment variables name, or else the usual ones.
     ///
     /// * [`OpenClaw`]: `OPENCLAW_STATE_DIR`, else `~/.openclaw`, or its older name `~/.clawdbot`
@@ -44,6 +59,8 @@ impl Locations {
     /// * [`Claude`]: `CLAUDE_CONFIG_DIR`, several separated by commas, else `~/.config/claude`
     ///   and `~/.claude`.
     /// * [`Codex`]: `CODEX_HOME`, else `~/.codex`.
+    /// * The trace database of Codex: `logs_2.sqlite` in `CODEX_SQLITE_HOME`, else beside its
+    ///   sessions.
     /// * Cache: `UPKEEP_STATE_DIR`, else `upkeep` in `XDG_STATE_HOME`, else
     ///   `~/.local/state/upkeep`.
     ///
@@ -65,6 +82,7 @@ impl Locations {
         };
         let mut places = vec![Place::new(&OpenClaw, openclaw)];
         places.extend(claude.into_iter().map(|dir| Place::new(&Claude, dir)));
+        let trace = path_in(&env, home, "CODEX_SQLITE_HOME").unwrap_or_else(|| codex.clone());
         places.push(Place::new(&Codex, codex));
         let state = match path_in(&env, home, "UPKEEP_STATE_DIR") {
             Some(path) => path,
@@ -74,7 +92,7 @@ impl Locations {
                 None => home?.join(".local/state/upkeep"),
             },
         };
-        Some(Self { places, cache: state.join(CACHE) })
+        Some(Self { trace: Some(trace.join(TRACE)), ..Self::new(places, &state) })
     }
 }
 

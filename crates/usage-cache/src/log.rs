@@ -19,6 +19,8 @@ pub(crate) struct Logged {
     pub(crate) at: Option<Timestamp>,
     pub(crate) model: ModelId,
     pub(crate) tier: ServiceTier,
+    pub(crate) turn: Option<Key>,
+    pub(crate) abandoned: bool,
     pub(crate) tokens: TokenCounts,
     pub(crate) cache_creation_1h: u64,
     pub(crate) cost: Option<NanoUsd>,
@@ -31,6 +33,8 @@ pub(crate) struct EventLog {
     kinds: Box<[Kind]>,
     /// The identities: most questions are about them alone.
     keys: Box<[Key]>,
+    /// The turns, in the order in which they come first.
+    turns: Box<[Key]>,
     /// All else, encoded.
     bytes: Box<[u8]>,
 }
@@ -49,12 +53,15 @@ const HAS_1H: u8 = 2;
 /// The total is not the sum of the classes.
 const HAS_TOTAL: u8 = 4;
 const HAS_COST: u8 = 8;
+const HAS_TURN: u8 = 16;
+const ABANDONED: u8 = 32;
 
 impl EventLog {
     pub(crate) fn new(events: &[Logged]) -> Self {
         let (mut kinds, mut numbers) = (Vec::new(), HashMap::new());
         let (mut keys, mut bytes) = (Vec::with_capacity(events.len()), Vec::new());
-        let mut last_millis = 0;
+        let (mut turns, mut places) = (Vec::new(), HashMap::new());
+        let (mut last_millis, mut last_turn) = (0, 0);
         for event in events {
             let kind = event.kind();
             let number = *numbers.entry(kind).or_insert_with(|| {
@@ -68,21 +75,36 @@ impl EventLog {
                 put(&mut bytes, zigzag(millis.wrapping_sub(last_millis)));
                 last_millis = millis;
             }
+            if let Some(turn) = event.turn {
+                let place = *places.entry(turn).or_insert_with(|| {
+                    turns.push(turn);
+                    turns.len() as u64 - 1
+                });
+                put(&mut bytes, zigzag(place.wrapping_sub(last_turn).cast_signed()));
+                last_turn = place;
+            }
             event.numbers().for_each(|number| put(&mut bytes, number));
         }
         Self {
             kinds: kinds.into_boxed_slice(),
             keys: keys.into_boxed_slice(),
+            turns: turns.into_boxed_slice(),
             bytes: bytes.into_boxed_slice(),
         }
     }
 
-    /// From its parts, as [`kinds`](Self::kinds), [`keys`](Self::keys) and
-    /// [`bytes`](Self::bytes) give them; `None` if they are not that.
-    pub(crate) fn from_parts(kinds: Vec<Kind>, keys: Vec<Key>, bytes: Vec<u8>) -> Option<Self> {
+    /// From its parts, as [`kinds`](Self::kinds), [`keys`](Self::keys), [`turns`](Self::turns)
+    /// and [`bytes`](Self::bytes) give them; `None` if they are not that.
+    pub(crate) fn from_parts(
+        kinds: Vec<Kind>,
+        keys: Vec<Key>,
+        turns: Vec<Key>,
+        bytes: Vec<u8>,
+    ) -> Option<Self> {
         let log = Self {
             kinds: kinds.into_boxed_slice(),
             keys: keys.into_boxed_slice(),
+            turns: turns.into_boxed_slice(),
             bytes: bytes.into_boxed_slice(),
         };
         let mut events = log.iter();
@@ -98,6 +120,10 @@ impl EventLog {
         &self.keys
     }
 
+    pub(crate) fn turns(&self) -> &[Key] {
+        &self.turns
+    }
+
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes
     }
@@ -107,7 +133,14 @@ impl EventLog {
     }
 
     pub(crate) fn iter(&self) -> Iter<'_> {
-        Iter { kinds: &self.kinds, keys: &self.keys, rest: &self.bytes, last_millis: 0 }
+        Iter {
+            kinds: &self.kinds,
+            keys: &self.keys,
+            turns: &self.turns,
+            rest: &self.bytes,
+            last_millis: 0,
+            last_turn: 0,
+        }
     }
 
     /// The events that are not the same in `earlier`, or `None` if that is not how this began.
@@ -144,6 +177,8 @@ impl Logged {
             at: event.at.and_then(|at| Timestamp::from_unix_millis(at.unix_millis())),
             model,
             tier: event.tier,
+            turn: event.turn,
+            abandoned: event.abandoned,
             tokens: event.tokens,
             cache_creation_1h: event.cache_creation_1h,
             cost: event.cost,
@@ -155,11 +190,13 @@ impl Logged {
         let flags = flag(self.at.is_some(), HAS_TIME)
             | flag(self.cache_creation_1h != 0, HAS_1H)
             | flag(self.tokens.total != self.tokens.sum_of_classes(), HAS_TOTAL)
-            | flag(self.cost.is_some(), HAS_COST);
+            | flag(self.cost.is_some(), HAS_COST)
+            | flag(self.turn.is_some(), HAS_TURN)
+            | flag(self.abandoned, ABANDONED);
         Kind { model: self.model, tier: self.tier, flags }
     }
 
-    /// What is kept of the event after its time.
+    /// What is kept of the event after its time and turn.
     fn numbers(&self) -> impl Iterator<Item = u64> {
         let flags = self.kind().flags;
         let TokenCounts { input, output, cache_creation, cache_read, total } = self.tokens;
@@ -177,8 +214,10 @@ impl Logged {
 pub(crate) struct Iter<'l> {
     kinds: &'l [Kind],
     keys: &'l [Key],
+    turns: &'l [Key],
     rest: &'l [u8],
     last_millis: i64,
+    last_turn: u64,
 }
 
 impl Iterator for Iter<'_> {
@@ -195,6 +234,12 @@ impl Iterator for Iter<'_> {
             last_millis = last_millis.wrapping_add(unzigzag(take(&mut rest)?));
             at = Some(Timestamp::from_unix_millis(last_millis)?);
         }
+        let mut last_turn = self.last_turn;
+        let mut turn = None;
+        if flags & HAS_TURN != 0 {
+            last_turn = last_turn.wrapping_add_signed(unzigzag(take(&mut rest)?));
+            turn = Some(*self.turns.get(usize::try_from(last_turn).ok()?)?);
+        }
         let [input, output, cache_creation, cache_read] =
             [take(&mut rest)?, take(&mut rest)?, take(&mut rest)?, take(&mut rest)?];
         let mut tokens = TokenCounts { input, output, cache_creation, cache_read, total: 0 };
@@ -205,8 +250,10 @@ impl Iterator for Iter<'_> {
         tokens.total = optional(HAS_TOTAL, tokens.sum_of_classes())?;
         let cost = optional(HAS_COST, 0)?;
         let cost = (flags & HAS_COST != 0).then_some(NanoUsd(cost));
-        (self.keys, self.rest, self.last_millis) = (keys, rest, last_millis);
-        Some(Logged { key, at, model, tier, tokens, cache_creation_1h, cost })
+        (self.keys, self.rest) = (keys, rest);
+        (self.last_millis, self.last_turn) = (last_millis, last_turn);
+        let abandoned = flags & ABANDONED != 0;
+        Some(Logged { key, at, model, tier, turn, abandoned, tokens, cache_creation_1h, cost })
     }
 }
 
@@ -293,10 +340,17 @@ mod tests {
     fn event() -> impl Strategy<Value = Logged> {
         let number = || prop_oneof![0_u64..3, 100_u64..200_000, any::<u64>()];
         let tier = prop_oneof![Just(ServiceTier::Standard), Just(ServiceTier::Batch)];
-        let rest = (tier, number(), number(), prop::option::of(number()), any::<bool>());
+        let turn = (prop::option::of(0_u64..4), any::<bool>());
+        let rest = (tier, number(), number(), prop::option::of(number()), any::<bool>(), turn);
         let time = prop::option::of(1_700_000_000_000_i64..1_700_000_100_000);
         (0_u64..40, time, number(), number(), rest).prop_map(
-            |(key, at, input, output, (tier, cache_read, hour, cost, summed))| {
+            |(
+                key,
+                at,
+                input,
+                output,
+                (tier, cache_read, hour, cost, summed, (turn, abandoned)),
+            )| {
                 let mut tokens = TokenCounts { input, output, cache_read, ..Default::default() };
                 tokens.total = if summed { tokens.sum_of_classes() } else { hour };
                 Logged {
@@ -304,6 +358,8 @@ mod tests {
                     at: at.and_then(Timestamp::from_unix_millis),
                     model: Models::default().intern(Model { provider: None, name: None }),
                     tier,
+                    turn: turn.map(Key),
+                    abandoned,
                     tokens,
                     cache_creation_1h: hour,
                     cost: cost.map(NanoUsd),
@@ -328,7 +384,8 @@ mod tests {
             let events: Vec<Logged> = log.iter().collect();
             prop_assert_eq!(&EventLog::new(&events), &log);
             let (kinds, keys) = (log.kinds().to_vec(), log.keys().to_vec());
-            let parts = EventLog::from_parts(kinds, keys, log.bytes().to_vec());
+            let turns = log.turns().to_vec();
+            let parts = EventLog::from_parts(kinds, keys, turns, log.bytes().to_vec());
             prop_assert_eq!(parts, Some(log));
         }
 
@@ -338,7 +395,8 @@ mod tests {
             bytes in prop::collection::vec(any::<u8>(), 0..60),
         ) {
             let (kinds, keys) = (log.kinds().to_vec(), log.keys().to_vec());
-            if let Some(read) = EventLog::from_parts(kinds, keys, bytes.clone()) {
+            let turns = log.turns().to_vec();
+            if let Some(read) = EventLog::from_parts(kinds, keys, turns, bytes.clone()) {
                 prop_assert_eq!(read.bytes(), &bytes[..]);
             }
         }

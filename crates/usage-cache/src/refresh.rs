@@ -13,12 +13,13 @@ use std::{
 use common_fs::{Dir, FsError, Host, create_dir_all};
 
 use crate::{
-    CacheProblem, CheckpointPolicy, Locations, UsageCache,
+    CacheProblem, CheckpointPolicy, Databases, Locations, UsageCache,
     discover::{self, Discovery},
     parallel,
     reconcile::{self, Plan},
     scan::Scanner,
     store::{self, Loaded, OnDisk, Saver},
+    trace::{self, ScanProgress, ScanRequest, Updated},
 };
 
 use run::Run;
@@ -38,6 +39,8 @@ pub struct Options {
     /// After so many bytes of one transcript progress is reported, and it is considered whether
     /// to save.
     pub progress_bytes: u64,
+    /// Reads the databases that some runtimes keep; without it they are not looked at.
+    pub databases: Option<&'static dyn Databases>,
 }
 
 impl Options {
@@ -48,8 +51,8 @@ impl Options {
     /// Some tens of milliseconds of reading.
     pub const PROGRESS_BYTES: u64 = 32 * 1024 * 1024;
 
-    /// The usual options: [`CheckpointPolicy::DEFAULT`], a thread per processor, and the
-    /// constants above.
+    /// The usual options: [`CheckpointPolicy::DEFAULT`], a thread per processor, the constants
+    /// above, and no databases.
     pub fn new(locations: Locations) -> Self {
         Self {
             locations,
@@ -57,6 +60,7 @@ impl Options {
             threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
             line_bytes_max: Self::LINE_BYTES_MAX,
             progress_bytes: Self::PROGRESS_BYTES,
+            databases: None,
         }
     }
 }
@@ -73,6 +77,15 @@ pub struct Progress {
     pub bytes_done: u64,
     /// Bytes that have to be read.
     pub bytes_total: u64,
+    /// How far the scan of the [trace database](crate::trace) is, which comes last.
+    pub trace: Option<ScanProgress>,
+}
+
+impl Progress {
+    /// That of a scan of the trace database alone.
+    pub fn of_trace(trace: ScanProgress) -> Self {
+        Self { trace: Some(trace), ..Self::default() }
+    }
 }
 
 /// Told how far a refresh is, on the thread that called it. Breaking off ends the refresh soon;
@@ -119,8 +132,11 @@ pub fn open(host: Host<'_>, options: &Options) -> (UsageCache, Vec<CacheProblem>
     // Where there is no lock to look at, nobody holds it.
     let refreshing = store::is_busy(host, &locations.cache).unwrap_or(false);
     let Loaded { entries, models, problem, .. } = loaded;
+    let Updated { turns, status, problems } = trace::load_turns(host, locations);
+    let mut all_problems: Vec<CacheProblem> = problem.into_iter().collect();
+    all_problems.extend(problems.into_iter().map(CacheProblem::Turns));
     let usage = UsageCache::new(entries, models, discovery, plan.standing, refreshing);
-    (usage, problem.into_iter().collect())
+    (usage.with_turns(turns, status), all_problems)
 }
 
 /// Reads what is new in the transcripts and saves what is known to the cache file.
@@ -159,15 +175,37 @@ pub fn refresh(host: Host<'_>, options: &Options, on_progress: OnProgress<'_>) -
     let mut run =
         Run::new(host.clock, options, &models, entries, std::mem::take(&mut plan.standing), saver);
     run.take_known(&plan);
-    let flow = tasks::read_all(&tasks, &scanner, &discovery, options, &mut run, on_progress);
+    let (flow, progress) =
+        tasks::read_all(&tasks, &scanner, &discovery, options, &mut run, on_progress);
     run.finish();
-
     problems.append(&mut run.problems);
+    let (updated, flow) = read_trace(host, options, flow, progress, on_progress);
+    problems.extend(updated.problems.into_iter().map(CacheProblem::Turns));
+
     let Run { entries, standing, mut work, .. } = run;
     work.elapsed = host.clock.monotonic().saturating_sub(started);
     let models = models.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let usage = UsageCache::new(entries, models, discovery, standing, false);
+    let usage = UsageCache::new(entries, models, discovery, standing, false)
+        .with_turns(updated.turns, updated.status);
     Refreshed { usage, work, problems, interrupted: flow.is_break() }
+}
+
+/// Reads what is new in the trace database, unless the refresh is broken off.
+fn read_trace(
+    host: Host<'_>,
+    options: &Options,
+    flow: ControlFlow<()>,
+    progress: Progress,
+    on_progress: OnProgress<'_>,
+) -> (Updated, ControlFlow<()>) {
+    let Some(databases) = options.databases.filter(|_| flow.is_continue()) else {
+        return (trace::load_turns(host, &options.locations), flow);
+    };
+    let mut on_scan = |trace| on_progress(Progress { trace: Some(trace), ..progress });
+    let (locations, request) = (&options.locations, ScanRequest::ALL);
+    let updated = trace::update(host, locations, databases, request, &mut on_scan);
+    let interrupted = updated.status.as_ref().is_some_and(|status| status.work.interrupted);
+    (updated, if interrupted { ControlFlow::Break(()) } else { flow })
 }
 
 /// Loads the cache and looks for transcripts, at the same time where there are threads, and holds

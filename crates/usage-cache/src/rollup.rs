@@ -66,6 +66,11 @@ impl PriceClass {
         Self::ToPrice { service: event.tier, size: u8::try_from(size).unwrap_or(u8::MAX) }
     }
 
+    /// Whether the events were asked for with priority.
+    pub(crate) fn has_priority(self) -> bool {
+        matches!(self, Self::ToPrice { service: ServiceTier::Priority, .. })
+    }
+
     /// As a number, for the cache file.
     pub(crate) fn code(self) -> u8 {
         match self {

@@ -98,6 +98,11 @@ pub struct Event<'a> {
     pub model: Option<Cow<'a, str>>,
     /// At which terms, if they are not the standard ones.
     pub tier: ServiceTier,
+    /// The turn that it belongs to, if that can become known to have had
+    /// [priority](crate::trace) otherwise; only for events with an identity.
+    pub turn: Option<Key>,
+    /// Whether it is on a branch of the conversation that was left.
+    pub abandoned: bool,
     /// What it used.
     pub tokens: TokenCounts,
     /// The part of [`TokenCounts::cache_creation`] that is kept for an hour, at a higher price.

@@ -17,7 +17,7 @@ use std::{
 
 use common_fs::{Access, FileId, FsError, Host, open_parent};
 
-pub(crate) use load::{Loaded, load};
+pub(crate) use load::{Loaded, is_trusted, load};
 pub use problem::{CacheProblem, SaveError};
 pub(crate) use saver::Saver;
 
@@ -52,11 +52,11 @@ pub(crate) struct Seen {
 const RECORD_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// Whoever looks whether somebody is saving holds the lock for a moment.
-const LOCK_ATTEMPTS: u32 = 3;
-const LOCK_PAUSE: Duration = Duration::from_millis(5);
+pub(crate) const LOCK_ATTEMPTS: u32 = 3;
+pub(crate) const LOCK_PAUSE: Duration = Duration::from_millis(5);
 
 /// The name of the lock beside a cache file.
-fn lock_name(name: &OsStr) -> OsString {
+pub(crate) fn lock_name(name: &OsStr) -> OsString {
     let mut lock = name.to_owned();
     lock.push(".lock");
     lock

@@ -51,6 +51,9 @@ pub struct Summary {
     pub untimed: Usage,
     /// What the totals include of transcripts that exist no more.
     pub gone: Usage,
+    /// What the totals include of answers on branches of a conversation that were left. They
+    /// were paid for, but the runtime does not show them any more.
+    pub abandoned: Usage,
     /// The models whose price is not known, with the events that are missing from the cost.
     pub unpriced: Vec<ModelUsage>,
     /// What the totals include of each source, by name.
@@ -116,12 +119,38 @@ pub struct Usage {
     pub unpriced_events: u64,
     /// The tokens of these.
     pub unpriced_tokens: u64,
+    /// How many of the events were asked for with priority, which costs more.
+    pub priority_events: u64,
+    /// The tokens of these,
+    pub priority_tokens: u64,
+    /// and their cost, as far as it is known.
+    pub priority_cost: NanoUsd,
 }
 
 impl Usage {
     /// Whether a sum does not fit, and is more than it says.
     pub fn is_saturated(&self) -> bool {
         self.tokens.is_saturated() || self.cost.is_saturated()
+    }
+
+    /// The tokens of the events that were not asked for with priority,
+    pub fn standard_tokens(&self) -> u64 {
+        self.tokens.total.saturating_sub(self.priority_tokens)
+    }
+
+    /// and their cost, as far as it is known.
+    pub fn standard_cost(&self) -> NanoUsd {
+        NanoUsd(self.cost.0.saturating_sub(self.priority_cost.0))
+    }
+
+    /// The same, asked for with priority.
+    pub(crate) fn with_priority(self) -> Self {
+        Self {
+            priority_events: self.events,
+            priority_tokens: self.tokens.total,
+            priority_cost: self.cost,
+            ..self
+        }
     }
 
     pub(crate) fn of(events: u64, tokens: TokenCounts, cost: Option<NanoUsd>) -> Self {
@@ -143,6 +172,9 @@ impl Add for Usage {
             cost: self.cost + other.cost,
             unpriced_events: self.unpriced_events.saturating_add(other.unpriced_events),
             unpriced_tokens: self.unpriced_tokens.saturating_add(other.unpriced_tokens),
+            priority_events: self.priority_events.saturating_add(other.priority_events),
+            priority_tokens: self.priority_tokens.saturating_add(other.priority_tokens),
+            priority_cost: self.priority_cost + other.priority_cost,
         }
     }
 }

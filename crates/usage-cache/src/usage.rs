@@ -15,6 +15,7 @@ use crate::{
     reconcile::Standing,
     resolve::{Numbered, Resolution},
     scope::{Reach, Scope},
+    trace::{PriorityTurns, TraceStatus},
     transcript::Transcript,
 };
 
@@ -33,6 +34,7 @@ pub struct UsageCache {
     /// and among those that exist. A transcript that is gone may tell what a fork of it began
     /// with; the answer about those that exist must not depend on that.
     resolution_of_present: OnceLock<Resolution>,
+    turns: PriorityTurns,
 }
 
 /// How complete the answers are.
@@ -69,6 +71,9 @@ pub struct Status {
     pub unreadable: Vec<FsError>,
     /// Where was looked.
     pub roots: Vec<Root>,
+    /// How the trace database of Codex stands, which tells the turns that had priority; `None`
+    /// if there is none to be looked for.
+    pub trace: Option<TraceStatus>,
 }
 
 /// How far the answers are behind the transcripts, in OpenClaw's words.
@@ -107,7 +112,18 @@ impl UsageCache {
         let scope = Scope::of(&discovery);
         let status = Status::new(&entries, &scope, discovery, standing, refreshing);
         let (resolution, resolution_of_present) = (OnceLock::new(), OnceLock::new());
-        Self { entries, models, scope, status, resolution, resolution_of_present }
+        let turns = PriorityTurns::default();
+        Self { entries, models, scope, status, resolution, resolution_of_present, turns }
+    }
+
+    pub(crate) fn with_turns(mut self, turns: PriorityTurns, status: Option<TraceStatus>) -> Self {
+        (self.turns, self.status.trace) = (turns, status);
+        self
+    }
+
+    /// The turns of Codex that are known to have had priority.
+    pub fn priority_turns(&self) -> &PriorityTurns {
+        &self.turns
     }
 
     /// How complete the answers are.
@@ -208,6 +224,7 @@ impl Status {
             compressed_files: discovery.compressed,
             unreadable,
             roots: discovery.roots,
+            trace: None,
         };
         for entry in counted(entries, scope).flat_map(|(_, entries)| entries.values()) {
             let transcript = &entry.transcript;

@@ -174,7 +174,7 @@ fn peak_memory_bytes() -> anyhow::Result<u64> {
 fn locations(root: &Path) -> Locations {
     let places =
         Runtime::ALL.map(|runtime| Place::new(runtime.source(), root.join(runtime.name())));
-    Locations { places: places.into(), cache: cache(root) }
+    Locations { cache: cache(root), ..Locations::new(places.into(), root) }
 }
 
 fn cache(root: &Path) -> PathBuf {

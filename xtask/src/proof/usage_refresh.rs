@@ -138,10 +138,7 @@ impl Proof {
     fn create(root: &Path, session_count: u32) -> anyhow::Result<Self> {
         let sessions = root.join("agents/main/sessions");
         fs_err::create_dir_all(&sessions)?;
-        let locations = Locations {
-            places: vec![Place::new(&OpenClaw, root)],
-            cache: root.join("state/usage-cache.jsonl"),
-        };
+        let locations = Locations::new(vec![Place::new(&OpenClaw, root)], &root.join("state"));
         let options = Options { checkpoint: CheckpointPolicy::DEFAULT, ..Options::new(locations) };
         let proof = Self { sessions, session_count, options };
         for nth in 0..session_count {

@@ -93,6 +93,7 @@ impl<'l> Line<'l> {
             cache_creation_1h,
             // Old releases recorded it. Zero is what they wrote without a price.
             cost: cost.filter(|cost| *cost != NanoUsd::ZERO),
+            ..Event::default()
         })
     }
 }

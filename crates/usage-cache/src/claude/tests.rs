@@ -11,7 +11,9 @@ fn read(line: &str) -> (Vec<Event<'static>>, Outcome) {
         let owned = |text: &Option<Cow<'_, str>>| text.clone().map(|text| text.into_owned().into());
         let (provider, model) = (owned(&event.provider), owned(&event.model));
         let Event { identity, at, tier, tokens, cache_creation_1h, cost, .. } = *event;
-        let event = Event { identity, at, provider, model, tier, tokens, cache_creation_1h, cost };
+        let rest = Event::default();
+        let event =
+            Event { identity, at, provider, model, tier, tokens, cache_creation_1h, cost, ..rest };
         events.push(event);
     });
     (events, outcome)

@@ -30,8 +30,10 @@ pub(super) enum Record<'a> {
     /// What the session is: the first line, and again when it is resumed. In a fork also that of
     /// the session that it was forked from.
     Session(Meta<'a>),
-    /// With which model it goes on; `None` if the line does not say.
-    Context(Option<Cow<'a, str>>),
+    /// With which model and turn it goes on; `None` if the line does not say.
+    Context { model: Option<Cow<'a, str>>, turn: Option<Cow<'a, str>> },
+    /// A turn begins; without a name if that is not known.
+    Turn(Option<Cow<'a, str>>),
     /// The counters.
     Tokens(Tokens<'a>),
     /// What another agent has sent; whether it begins a turn.
@@ -56,6 +58,8 @@ pub(super) struct Tokens<'a> {
     pub(super) at: Option<Timestamp>,
     pub(super) ordinal: Option<u64>,
     pub(super) model: Option<Cow<'a, str>>,
+    /// The turn, if the line itself says.
+    pub(super) turn: Option<Cow<'a, str>>,
     pub(super) last: Option<Counts>,
     pub(super) total: Option<Counts>,
 }
@@ -71,12 +75,15 @@ impl<'a> Line<'a> {
         let payload = self.payload.0.as_ref().unwrap_or(&none);
         match self.kind.map(RawValue::get) {
             Some("\"session_meta\"") => Record::Session(self.meta(payload)),
-            Some("\"turn_context\"") => Record::Context(payload.model()),
+            Some("\"turn_context\"") => {
+                Record::Context { model: payload.model(), turn: first(&payload.turns) }
+            }
             Some("\"inter_agent_communication_metadata\"") => {
                 Record::FromAgent(payload.trigger_turn.is_some_and(|raw| raw.get() == "true"))
             }
             Some("\"event_msg\"") => match (payload.kind.map(RawValue::get), &payload.info.0) {
                 (Some("\"token_count\""), Some(info)) => Record::Tokens(self.tokens(payload, info)),
+                (Some("\"task_started\""), _) => Record::Turn(payload.turn()),
                 _ => Record::Other,
             },
             _ => Record::Other,
@@ -103,6 +110,7 @@ impl<'a> Line<'a> {
             at: self.at(),
             ordinal: self.ordinal.and_then(tokens),
             model: models.flatten().filter_map(name).find(|name| !is_blank(name)),
+            turn: payload.turn().or_else(|| first(&info.turns)),
             last: info.last.0.as_ref().and_then(Usage::counts),
             total: info.total.0.as_ref().and_then(Usage::counts),
         }
@@ -168,6 +176,7 @@ struct Payload<'a> {
     ids: [Raw<'a>; 3],
     parents: [Raw<'a>; 4],
     models: [Raw<'a>; 2],
+    turns: [Raw<'a>; 2],
     model_provider: Raw<'a>,
     thread_source: Raw<'a>,
     source: Raw<'a>,
@@ -177,6 +186,12 @@ struct Payload<'a> {
 }
 
 impl<'a> Payload<'a> {
+    /// The name of the turn.
+    fn turn(&self) -> Option<Cow<'a, str>> {
+        let [id, _, _] = self.ids;
+        first(&self.turns).or_else(|| id.and_then(trimmed))
+    }
+
     /// A name, or nothing but space if that is all that the line says.
     fn model(&self) -> Option<Cow<'a, str>> {
         let info = self.info.0.as_ref().map(|info| info.models).unwrap_or_default();
@@ -195,9 +210,12 @@ impl<'de> Fields<'de> for Payload<'de> {
         let [id, session_id, session_id_camel] = &mut self.ids;
         let [forked, forked_camel, parent, parent_camel] = &mut self.parents;
         let [model, model_name] = &mut self.models;
+        let [turn, turn_camel] = &mut self.turns;
         let field = match key {
             b"type" => &mut self.kind,
             b"timestamp" => &mut self.timestamp,
+            b"turn_id" => turn,
+            b"turnId" => turn_camel,
             b"id" => id,
             b"session_id" => session_id,
             b"sessionId" => session_id_camel,
@@ -226,6 +244,7 @@ impl<'de> Fields<'de> for Payload<'de> {
 #[derive(Default)]
 struct Info<'a> {
     models: [Raw<'a>; 2],
+    turns: [Raw<'a>; 3],
     last: Object<Usage<'a>>,
     total: Object<Usage<'a>>,
 }
@@ -233,7 +252,11 @@ struct Info<'a> {
 impl<'de> Fields<'de> for Info<'de> {
     fn read<A: MapAccess<'de>>(&mut self, key: &[u8], map: &mut A) -> Result<(), A::Error> {
         let [model, model_name] = &mut self.models;
+        let [turn, turn_camel, id] = &mut self.turns;
         match key {
+            b"turn_id" => *turn = Some(map.next_value()?),
+            b"turnId" => *turn_camel = Some(map.next_value()?),
+            b"id" => *id = Some(map.next_value()?),
             b"model" => *model = Some(map.next_value()?),
             b"model_name" => *model_name = Some(map.next_value()?),
             b"last_token_usage" => self.last = map.next_value()?,

@@ -11,15 +11,17 @@ use super::{
     session::Session,
 };
 use crate::{
-    Event, Lineage, Outcome, Parser, TokenCounts,
+    Event, Key, Lineage, Outcome, Parser, TokenCounts,
     objects::{read_objects, skim_object, trim},
+    trace::turn_key,
 };
 
 /// Lines without any of these do not matter. They are values, so that spaces and the order of
 /// keys make no difference; with their quotes, as inside of a text the quotes would be escaped.
 /// Writers of JSON do not escape letters.
-static NEEDLES: LazyLock<[Finder<'static>; 3]> =
-    LazyLock::new(|| ["\"token_count\"", "\"turn_context\"", "\"session_meta\""].map(Finder::new));
+static NEEDLES: LazyLock<[Finder<'static>; 4]> = LazyLock::new(|| {
+    ["\"token_count\"", "\"turn_context\"", "\"task_started\"", "\"session_meta\""].map(Finder::new)
+});
 
 /// Matters only directly after a `turn_context`.
 static FROM_AGENT: LazyLock<Finder<'static>> =
@@ -36,6 +38,9 @@ pub(super) struct Reader {
     /// Of the current turn.
     #[serde(rename = "m", default, skip_serializing_if = "is_default")]
     model: Option<String>,
+    /// The current turn.
+    #[serde(rename = "u", default, skip_serializing_if = "is_default")]
+    turn: Option<u64>,
     /// Whether the line before was a `turn_context`.
     #[serde(rename = "x", default, skip_serializing_if = "is_default")]
     after_context: bool,
@@ -57,8 +62,12 @@ impl Reader {
     ) -> Outcome {
         match record {
             Record::Session(meta) => self.take_session(meta),
-            Record::Context(model) => {
+            Record::Turn(turn) => self.turn = turn.map(|turn| turn_key(&turn).0),
+            Record::Context { model, turn } => {
                 self.after_context = true;
+                if let Some(turn) = turn {
+                    self.turn = Some(turn_key(&turn).0);
+                }
                 if let Some(model) = model {
                     self.model = Some(model.into_owned()).filter(|model| !model.trim().is_empty());
                 }
@@ -100,6 +109,7 @@ impl Reader {
             return Outcome::Unresolved;
         }
         let counted = self.counters.counted().to_le_bytes();
+        let turn = tokens.turn.map(|turn| turn_key(&turn)).or(self.turn.map(Key));
         let identity = session.as_mut().and_then(|session| session.identify(tokens.at, &counted));
         let provider = session.and_then(|session| session.provider.as_deref());
         hand_on(&Event {
@@ -107,6 +117,7 @@ impl Reader {
             at: tokens.at,
             provider: Some(Cow::Borrowed(provider.unwrap_or(PROVIDER))),
             model: self.model.as_deref().map(Cow::Borrowed).or(tokens.model),
+            turn: turn.filter(|_| identity.is_some()),
             tokens: growth,
             ..Event::default()
         });

@@ -12,6 +12,9 @@ use crate::{
     rollup::{Bucket, PriceClass, Quarter},
 };
 
+/// Larger requests are never fast, and cost as much as others (steipete/CodexBar).
+const FAST_PROMPT_TOKENS_MAX: u64 = 272_000;
+
 /// What is known of the prices of models.
 ///
 /// What is asked first: the prices that were set for transcripts below a directory, those that
@@ -151,6 +154,27 @@ impl<'p> DirPrices<'p> {
         }
         let price = self.price(model, at, tier)?;
         estimate(tokens, cache_creation_1h, price.rates_for(tokens.prompt())?)
+    }
+
+    /// What an event of Codex costs that was asked for with priority, which Codex calls fast; or
+    /// `None` if nobody knows, or it was too large for that. The model that answered counts, if
+    /// it has such a price, as the one in the rollout can be an alias.
+    pub(crate) fn fast_cost(
+        &self,
+        model: &Model,
+        answered_by: Option<&str>,
+        at: Option<Timestamp>,
+        tokens: &TokenCounts,
+    ) -> Option<NanoUsd> {
+        if FAST_PROMPT_TOKENS_MAX < tokens.prompt() {
+            return None;
+        }
+        let answered_by = answered_by
+            .map(|name| Model { provider: model.provider.clone(), name: Some(name.to_owned()) });
+        [answered_by.as_ref(), Some(model)]
+            .into_iter()
+            .flatten()
+            .find_map(|model| self.event_cost(model, at, ServiceTier::Priority, tokens, 0))
     }
 
     fn price(&self, model: &Model, at: Option<Timestamp>, tier: ServiceTier) -> Option<&'p Price> {

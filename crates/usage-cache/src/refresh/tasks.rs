@@ -79,7 +79,7 @@ impl<'t> Task<'t> {
     }
 }
 
-/// Reads the transcripts and lets `run` take in what is found.
+/// Reads the transcripts and lets `run` take in what is found; returns how far that came.
 pub(super) fn read_all<'t>(
     tasks: &'t [Task<'t>],
     scanner: &Scanner<'_>,
@@ -87,13 +87,13 @@ pub(super) fn read_all<'t>(
     options: &Options,
     run: &mut Run<'_>,
     on_progress: OnProgress<'_>,
-) -> ControlFlow<()> {
+) -> (ControlFlow<()>, Progress) {
     let mut progress = Progress {
         files_total: tasks.len() as u64,
         bytes_total: tasks.iter().map(Task::bytes).sum(),
         ..Progress::default()
     };
-    parallel::for_each(
+    let flow = parallel::for_each(
         tasks,
         options.threads.get(),
         |task, buffer, send| task.read(scanner, discovery, buffer, send),
@@ -108,5 +108,6 @@ pub(super) fn read_all<'t>(
             run.take(message);
             on_progress(progress)
         },
-    )
+    );
+    (flow, progress)
 }

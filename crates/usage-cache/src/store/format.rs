@@ -6,9 +6,6 @@
 use std::{
     borrow::Cow,
     collections::HashMap,
-    ffi::OsString,
-    fmt::Write as _,
-    os::unix::ffi::{OsStrExt as _, OsStringExt as _},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -16,7 +13,6 @@ use std::{
 use common_fs::{FileId, Timestamp};
 use data_encoding::BASE64_NOPAD;
 use serde::{Deserialize, Serialize};
-use xxhash_rust::xxh3::xxh3_64;
 
 use crate::{
     Beginning, Key, Lineage, NanoUsd, ServiceTier, TokenCounts,
@@ -25,18 +21,17 @@ use crate::{
     models::{Model, ModelId, Models},
     rollup::{Bucket, PriceClass, Quarter, Rollup},
     transcript::{Anchor, Fingerprint, LineCounts, Transcript},
+    wire::{Sealed, from_hex, seal, to_hex, to_path, to_text, unseal},
 };
 
 /// What a cache file calls itself.
 const FORMAT: &str = "upkeep-usage-cache";
 /// The version that is written.
-const VERSION: u32 = 2;
-/// An older one whose records can be read: it knew [`V1_SOURCE_VERSION`] of one source.
-const V1: u32 = 1;
+const VERSION: u32 = 3;
+/// Older ones whose records can be read. The first knew [`V1_SOURCE_VERSION`] of one source; the
+/// second had no turns.
+const OLDER: [u32; 2] = [1, 2];
 const V1_SOURCE_VERSION: u32 = 1;
-
-/// `,"sum":"0123456789abcdef"}`
-const SUM_BYTES: usize = 26;
 
 /// The first line.
 #[derive(Debug, Serialize, Deserialize)]
@@ -68,7 +63,7 @@ pub(super) fn read_header(line: &[u8]) -> Usable {
         Some(header) if header.format != FORMAT => Usable::No,
         Some(header) if VERSION < header.version => Usable::TooNew(header.version),
         Some(header) if header.version == VERSION => Usable::Yes,
-        Some(header) if header.version == V1 => Usable::Old,
+        Some(header) if OLDER.contains(&header.version) => Usable::Old,
         Some(_) | None => Usable::No,
     }
 }
@@ -156,9 +151,11 @@ struct TranscriptRow<'a> {
     /// Index into `models`, service tier, flags.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     kinds: Vec<(usize, u8, u8)>,
-    /// The identities of the events, and all else, in base64.
+    /// The identities of the events, their turns, and all else, in base64.
     #[serde(borrow, default, skip_serializing_if = "is_empty")]
     ids: Cow<'a, str>,
+    #[serde(borrow, default, skip_serializing_if = "is_empty")]
+    turns: Cow<'a, str>,
     #[serde(borrow, default, skip_serializing_if = "is_empty")]
     events: Cow<'a, str>,
 }
@@ -196,12 +193,6 @@ fn is_false(flag: &bool) -> bool {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
 fn is_zero(number: &u64) -> bool {
     *number == 0
-}
-
-/// A line to be written, with its line end.
-pub(super) struct Sealed {
-    pub(super) line: Vec<u8>,
-    pub(super) sum: u64,
 }
 
 /// The line that says all that is known of a transcript.
@@ -280,33 +271,6 @@ impl Names {
     }
 }
 
-/// A path as text: bytes that are no UTF-8 become NUL, which no path contains, and two
-/// hexadecimal digits.
-fn to_text(path: &Path) -> Cow<'_, str> {
-    if let Some(text) = path.to_str() {
-        return Cow::Borrowed(text);
-    }
-    let mut text = String::new();
-    for chunk in path.as_os_str().as_bytes().utf8_chunks() {
-        text.push_str(chunk.valid());
-        for byte in chunk.invalid() {
-            write!(text, "\0{byte:02x}").ok();
-        }
-    }
-    Cow::Owned(text)
-}
-
-fn to_path(text: &str) -> Option<PathBuf> {
-    let mut parts = text.split('\0');
-    let mut bytes = parts.next()?.as_bytes().to_vec();
-    for part in parts {
-        let (hex, rest) = part.split_at_checked(2)?;
-        bytes.push(u8::from_str_radix(hex, 16).ok()?);
-        bytes.extend_from_slice(rest.as_bytes());
-    }
-    Some(PathBuf::from(OsString::from_vec(bytes)))
-}
-
 impl TranscriptRow<'_> {
     fn new(transcript: &Transcript, buckets: &[Bucket], log: &EventLog, models: &Models) -> Self {
         let Transcript { fingerprint, lines, lineage, .. } = transcript;
@@ -323,7 +287,6 @@ impl TranscriptRow<'_> {
         let kinds = log.kinds().iter();
         let kinds = kinds.map(|kind| (place(kind.model), kind.tier.code(), kind.flags));
         let kinds = kinds.collect();
-        let ids: Vec<u8> = log.keys().iter().flat_map(|key| key.0.to_le_bytes()).collect();
         let named = |id: &ModelId| {
             models.get(*id).map(|model| (model.provider.clone(), model.name.clone()))
         };
@@ -350,7 +313,8 @@ impl TranscriptRow<'_> {
             models: used.iter().map(|id| named(id).unwrap_or_default()).collect(),
             buckets,
             kinds,
-            ids: Cow::Owned(BASE64_NOPAD.encode(&ids)),
+            ids: Cow::Owned(keys_to_text(log.keys())),
+            turns: Cow::Owned(keys_to_text(log.turns())),
             events: Cow::Owned(BASE64_NOPAD.encode(log.bytes())),
         }
     }
@@ -365,10 +329,8 @@ impl TranscriptRow<'_> {
             Some(Kind { model: *used.get(model)?, tier: ServiceTier::from_code(tier)?, flags })
         });
         let events = BASE64_NOPAD.decode(self.events.as_bytes()).ok()?;
-        let ids = BASE64_NOPAD.decode(self.ids.as_bytes()).ok()?;
-        let (ids, []) = ids.as_chunks() else { return None };
-        let ids = ids.iter().map(|id| Key(u64::from_le_bytes(*id))).collect();
-        let log = EventLog::from_parts(kinds.collect::<Option<_>>()?, ids, events)?;
+        let (ids, turns) = (keys_from_text(&self.ids)?, keys_from_text(&self.turns)?);
+        let log = EventLog::from_parts(kinds.collect::<Option<_>>()?, ids, turns, events)?;
         let session = match self.session {
             Some(key) => Some(Key(from_hex(&key)?)),
             None => None,
@@ -426,6 +388,17 @@ impl BeginningRow<'_> {
     }
 }
 
+fn keys_to_text(keys: &[Key]) -> String {
+    let bytes: Vec<u8> = keys.iter().flat_map(|key| key.0.to_le_bytes()).collect();
+    BASE64_NOPAD.encode(&bytes)
+}
+
+fn keys_from_text(text: &str) -> Option<Vec<Key>> {
+    let bytes = BASE64_NOPAD.decode(text.as_bytes()).ok()?;
+    let (keys, []) = bytes.as_chunks() else { return None };
+    Some(keys.iter().map(|key| Key(u64::from_le_bytes(*key))).collect())
+}
+
 fn bucket_row(bucket: &Bucket, model: usize) -> BucketRow {
     let TokenCounts { input, output, cache_creation, cache_read, total } = bucket.tokens;
     (
@@ -466,30 +439,4 @@ fn read_bucket(row: BucketRow, models: &[ModelId]) -> Option<Bucket> {
         cache_creation_1h: hour,
         recorded: NanoUsd(nanos),
     })
-}
-
-/// An object as a line with its sum.
-fn seal(object: &impl Serialize) -> Sealed {
-    // Numbers, text and lists of them always serialize.
-    let mut line = serde_json::to_vec(object).unwrap_or_default();
-    line.pop();
-    let sum = xxh3_64(&line);
-    line.extend_from_slice(format!(",\"sum\":\"{}\"}}\n", to_hex(sum)).as_bytes());
-    Sealed { line, sum }
-}
-
-/// The sum of a line, if it is right.
-fn unseal(line: &[u8]) -> Option<u64> {
-    let (body, end) = line.split_at_checked(line.len().checked_sub(SUM_BYTES)?)?;
-    let hex = end.strip_prefix(b",\"sum\":\"")?.strip_suffix(b"\"}")?;
-    let sum = from_hex(std::str::from_utf8(hex).ok()?)?;
-    (xxh3_64(body) == sum).then_some(sum)
-}
-
-fn to_hex(hash: u64) -> String {
-    format!("{hash:016x}")
-}
-
-fn from_hex(hex: &str) -> Option<u64> {
-    u64::from_str_radix(hex, 16).ok()
 }

@@ -91,7 +91,7 @@ fn try_load(host: Host<'_>, path: &Path) -> Result<Loaded, FsError> {
 }
 
 /// A file that others can change could make us tell lies; root is trusted to know.
-fn is_trusted(stat: &Stat, uid: u32) -> bool {
+pub(crate) fn is_trusted(stat: &Stat, uid: u32) -> bool {
     stat.mode & 0o022 == 0 && (stat.uid == uid || uid == 0)
 }
 

@@ -2,6 +2,8 @@ use std::path::{Path, PathBuf};
 
 use common_fs::{FsError, append::AppendError, replace::ReplaceError};
 
+use crate::trace::TurnsProblem;
+
 /// A problem with the cache file. None makes an answer about transcripts that exist wrong; they
 /// cost time, or history.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +55,9 @@ pub enum CacheProblem {
     /// Saving failed; the answer is right, but the next one will take as long.
     #[error("the cache cannot be saved, so the next refresh takes as long")]
     NotSaved(#[source] SaveError),
+    /// Something is the matter with what is known of priority turns.
+    #[error(transparent)]
+    Turns(#[from] TurnsProblem),
 }
 
 /// Why saving failed.

@@ -14,15 +14,14 @@ use common_fs::{
 };
 
 use super::{
-    CacheProblem, LOCK_ATTEMPTS, LOCK_PAUSE, OnDisk, RECORD_BYTES_MAX, SaveError, Seen,
-    format::{self, Sealed},
-    lock_name,
-    problem::set_aside,
+    CacheProblem, LOCK_ATTEMPTS, LOCK_PAUSE, OnDisk, RECORD_BYTES_MAX, SaveError, Seen, format,
+    lock_name, problem::set_aside,
 };
 use crate::{
     entries::{Entries, Entry, Saved},
     log::EventLog,
     models::Models,
+    wire::Sealed,
 };
 
 /// A file is compacted when clearly more than half of it is out of date, but not for less than

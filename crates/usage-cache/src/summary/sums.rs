@@ -5,12 +5,13 @@ use std::{
 
 use super::{DailyUsage, Gone, ModelUsage, Query, SourceUsage, Summary, Unresolved, Usage};
 use crate::{
-    Day, Prices, UsageCache,
+    Day, Model, Prices, ServiceTier, UsageCache,
     log::Logged,
     models::{ModelId, Models},
     prices::DirPrices,
     resolve::Resolution,
     rollup::Quarter,
+    trace::PriorityTurns,
     transcript::Transcript,
 };
 
@@ -18,7 +19,7 @@ impl UsageCache {
     /// Sums up what was used in the days of `query`, at `prices` where no cost was recorded.
     pub fn summary(&self, query: &Query, prices: &Prices) -> Summary {
         let (models, resolution) = (self.models(), self.resolution(query.gone));
-        let mut sums = Sums::new(query, models, resolution);
+        let mut sums = Sums::new(query, models, resolution, self.priority_turns());
         for (dir, transcripts) in self.by_dir() {
             let prices = prices.in_dir(dir);
             for (number, transcript) in transcripts {
@@ -41,6 +42,7 @@ fn add<K: Hash + Eq>(sums: &mut HashMap<K, Usage>, key: K, usage: Usage) {
 struct Sums<'u> {
     models: &'u Models,
     resolution: &'u Resolution,
+    turns: &'u PriorityTurns,
     query: &'u Query,
     days: Days<'u>,
     daily: BTreeMap<Day, ByModel>,
@@ -48,14 +50,21 @@ struct Sums<'u> {
     sources: BTreeMap<&'u str, Usage>,
     untimed: Usage,
     gone: Usage,
+    abandoned: Usage,
     unresolved: Unresolved,
 }
 
 impl<'u> Sums<'u> {
-    fn new(query: &'u Query, models: &'u Models, resolution: &'u Resolution) -> Self {
+    fn new(
+        query: &'u Query,
+        models: &'u Models,
+        resolution: &'u Resolution,
+        turns: &'u PriorityTurns,
+    ) -> Self {
         Self {
             models,
             resolution,
+            turns,
             query,
             days: Days { query, known: HashMap::new() },
             daily: BTreeMap::new(),
@@ -63,6 +72,7 @@ impl<'u> Sums<'u> {
             sources: BTreeMap::new(),
             untimed: Usage::default(),
             gone: Usage::default(),
+            abandoned: Usage::default(),
             unresolved: Unresolved::default(),
         }
     }
@@ -78,16 +88,21 @@ impl<'u> Sums<'u> {
         let mut used = Usage::default();
         for bucket in transcript.rollup.buckets() {
             let Some(model) = self.models.get(bucket.model) else { continue };
-            let usage = Usage::of(bucket.events, bucket.tokens, prices.cost(model, bucket));
+            let mut usage = Usage::of(bucket.events, bucket.tokens, prices.cost(model, bucket));
+            if bucket.class.has_priority() {
+                usage = usage.with_priority();
+            }
             used = used + self.add_usage(bucket.quarter, bucket.model, usage);
         }
         if let Some(events) = self.resolution.events(number, &transcript.log) {
             for event in events {
                 let Some(model) = self.models.get(event.model) else { continue };
-                let Logged { at, tier, tokens, cache_creation_1h, .. } = event;
-                let price = || prices.event_cost(model, at, tier, &tokens, cache_creation_1h);
-                let usage = Usage::of(1, tokens, event.cost.or_else(price));
-                used = used + self.add_usage(event.at.map(Quarter::of), event.model, usage);
+                let usage = self.usage_of(&event, model, prices);
+                let counted = self.add_usage(event.at.map(Quarter::of), event.model, usage);
+                if event.abandoned {
+                    self.abandoned = self.abandoned + counted;
+                }
+                used = used + counted;
             }
         } else {
             self.unresolved.transcripts += 1;
@@ -100,6 +115,18 @@ impl<'u> Sums<'u> {
         if is_gone {
             self.gone = self.gone + used;
         }
+    }
+
+    fn usage_of(&self, event: &Logged, model: &Model, prices: &DirPrices<'_>) -> Usage {
+        let Logged { at, tier, tokens, cache_creation_1h, .. } = *event;
+        let cost = |tier| prices.event_cost(model, at, tier, &tokens, cache_creation_1h);
+        let cost = event.cost.or_else(|| cost(tier));
+        if let Some(answered_by) = event.turn.and_then(|turn| self.turns.get(turn)) {
+            let fast = prices.fast_cost(model, answered_by, at, &tokens);
+            return Usage::of(1, tokens, cost.max(fast)).with_priority();
+        }
+        let usage = Usage::of(1, tokens, cost);
+        if tier == ServiceTier::Priority { usage.with_priority() } else { usage }
     }
 
     /// Adds what a model used in a quarter of an hour, and returns what is part of the totals.
@@ -130,6 +157,7 @@ impl<'u> Sums<'u> {
             daily,
             untimed: self.untimed,
             gone: self.gone,
+            abandoned: self.abandoned,
             unpriced: by_cost(models, self.unpriced),
             sources: sources
                 .map(|(source, usage)| SourceUsage { source: source.to_owned(), usage })

@@ -37,13 +37,14 @@ impl World {
         let sim = Sim::new();
         sim.fs.make_dir(SESSIONS);
         let places = vec![Place::new(&OpenClaw, "/h/.openclaw")];
-        let locations = Locations { places, cache: CACHE.into() };
+        let locations = Locations::new(places, "/state".as_ref());
         let options = Options {
             locations,
             checkpoint: CheckpointPolicy::DEFAULT,
             threads: NonZeroUsize::MIN,
             line_bytes_max: LINE_BYTES_MAX,
             progress_bytes: 1_000,
+            databases: None,
         };
         Self { sim, options }
     }

@@ -1,0 +1,73 @@
+use std::{collections::HashMap, sync::Arc};
+
+use super::Memo;
+use crate::Key;
+
+/// The turns that are known to have been asked for with priority, whatever has become of the
+/// rows that said so.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PriorityTurns {
+    pub(super) known: HashMap<Key, KnownTurn>,
+}
+
+/// What is known of a turn with priority.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct KnownTurn {
+    /// The model of the last answer, or else the one that was asked for.
+    pub(super) model: Option<Arc<str>>,
+    /// Whether it is that of an answer.
+    pub(super) answered: bool,
+}
+
+/// The name under which the events of a turn are known, see [`Event::turn`](crate::Event::turn).
+pub fn turn_key(turn: &str) -> Key {
+    Key::of(&[b"codex turn", turn.as_bytes()])
+}
+
+impl PriorityTurns {
+    /// Whether a turn is known, and if so, the model that answered, or else the one that was
+    /// asked for.
+    pub fn get(&self, turn: Key) -> Option<Option<&str>> {
+        self.known.get(&turn).map(|known| known.model.as_deref())
+    }
+
+    /// How many turns are known.
+    pub fn len(&self) -> usize {
+        self.known.len()
+    }
+
+    /// Whether none is known.
+    pub fn is_empty(&self) -> bool {
+        self.known.is_empty()
+    }
+
+    /// Adds what a memo knows. Returns whether something is new.
+    pub(super) fn learn(&mut self, memo: &Memo) -> bool {
+        let mut is_new = false;
+        for turn in memo.turns() {
+            let model = turn.model().map(Arc::from);
+            let answered = turn.answered_by.is_some();
+            is_new |= self.add(turn_key(turn.turn), KnownTurn { model, answered });
+        }
+        is_new
+    }
+
+    /// Adds what another process knew. Returns whether something is new.
+    pub(super) fn merge(&mut self, other: &Self) -> bool {
+        let mut is_new = false;
+        for (turn, known) in &other.known {
+            is_new |= self.add(*turn, known.clone());
+        }
+        is_new
+    }
+
+    /// What an answer said is certain; of what was asked for, the last counts.
+    fn add(&mut self, turn: Key, new: KnownTurn) -> bool {
+        let known = self.known.get(&turn);
+        if known.is_some_and(|known| *known == new || (known.answered && !new.answered)) {
+            return false;
+        }
+        self.known.insert(turn, new);
+        true
+    }
+}

@@ -1,0 +1,77 @@
+//! How things are written to the files of this crate.
+//!
+//! A line is a JSON object whose last field, `sum`, is a hash of the line up to it. A line that
+//! was torn by a crash or damaged since does not pass.
+
+use std::{
+    borrow::Cow,
+    ffi::OsString,
+    fmt::Write as _,
+    os::unix::ffi::{OsStrExt as _, OsStringExt as _},
+    path::{Path, PathBuf},
+};
+
+use serde::Serialize;
+use xxhash_rust::xxh3::xxh3_64;
+
+/// `,"sum":"0123456789abcdef"}`
+const SUM_BYTES: usize = 26;
+
+/// A line to be written, with its line end.
+pub(crate) struct Sealed {
+    pub(crate) line: Vec<u8>,
+    pub(crate) sum: u64,
+}
+
+/// An object as a line with its sum.
+pub(crate) fn seal(object: &impl Serialize) -> Sealed {
+    // Numbers, text and lists of them always serialize.
+    let mut line = serde_json::to_vec(object).unwrap_or_default();
+    line.pop();
+    let sum = xxh3_64(&line);
+    line.extend_from_slice(format!(",\"sum\":\"{}\"}}\n", to_hex(sum)).as_bytes());
+    Sealed { line, sum }
+}
+
+/// The sum of a line, if it is right.
+pub(crate) fn unseal(line: &[u8]) -> Option<u64> {
+    let (body, end) = line.split_at_checked(line.len().checked_sub(SUM_BYTES)?)?;
+    let hex = end.strip_prefix(b",\"sum\":\"")?.strip_suffix(b"\"}")?;
+    let sum = from_hex(std::str::from_utf8(hex).ok()?)?;
+    (xxh3_64(body) == sum).then_some(sum)
+}
+
+pub(crate) fn to_hex(hash: u64) -> String {
+    format!("{hash:016x}")
+}
+
+pub(crate) fn from_hex(hex: &str) -> Option<u64> {
+    u64::from_str_radix(hex, 16).ok()
+}
+
+/// A path as text: bytes that are no UTF-8 become NUL, which no path contains, and two
+/// hexadecimal digits.
+pub(crate) fn to_text(path: &Path) -> Cow<'_, str> {
+    if let Some(text) = path.to_str() {
+        return Cow::Borrowed(text);
+    }
+    let mut text = String::new();
+    for chunk in path.as_os_str().as_bytes().utf8_chunks() {
+        text.push_str(chunk.valid());
+        for byte in chunk.invalid() {
+            write!(text, "\0{byte:02x}").ok();
+        }
+    }
+    Cow::Owned(text)
+}
+
+pub(crate) fn to_path(text: &str) -> Option<PathBuf> {
+    let mut parts = text.split('\0');
+    let mut bytes = parts.next()?.as_bytes().to_vec();
+    for part in parts {
+        let (hex, rest) = part.split_at_checked(2)?;
+        bytes.push(u8::from_str_radix(hex, 16).ok()?);
+        bytes.extend_from_slice(rest.as_bytes());
+    }
+    Some(PathBuf::from(OsString::from_vec(bytes)))
+}
