@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 use usage_cache::{
-    CacheProblem, ModelUsage, RootState, SourceUsage, Status, Summary, Usage, Work, Zone,
-    trace::TraceStatus,
+    CacheProblem, DatabaseStatus, ModelUsage, RootState, SourceUsage, Status, Summary, Usage, Work,
+    Zone, trace::TraceStatus,
 };
 
 use crate::text::{in_full, iso, model_name};
@@ -118,6 +118,7 @@ struct StatusDoc {
     unpriced: Vec<ModelDoc>,
     abandoned: TotalsDoc,
     roots: Vec<RootDoc>,
+    databases: Vec<DatabaseDoc>,
     trace: Option<trace::TraceDoc>,
 }
 
@@ -125,6 +126,13 @@ struct StatusDoc {
 struct ProblemDoc {
     path: String,
     problem: String,
+}
+
+#[derive(Serialize)]
+struct DatabaseDoc {
+    path: String,
+    status: &'static str,
+    problem: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -246,7 +254,17 @@ fn status_doc(summary: &Summary, status: &Status, problems: &[CacheProblem]) -> 
         unpriced: summary.unpriced.iter().map(model).collect(),
         abandoned: totals(&summary.abandoned),
         roots: roots.collect(),
+        databases: status.databases.iter().map(database).collect(),
         trace: status.trace.as_ref().map(trace::document),
+    }
+}
+
+fn database(status: &DatabaseStatus) -> DatabaseDoc {
+    let problem = status.problem.as_ref();
+    DatabaseDoc {
+        path: status.path.display().to_string(),
+        status: problem.map_or("ok", |problem| problem.kind.word()),
+        problem: problem.map(|problem| in_full(problem)),
     }
 }
 

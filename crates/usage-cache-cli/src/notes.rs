@@ -1,6 +1,6 @@
 //! What a report does not know, in sentences.
 
-use usage_cache::{Freshness, Status, Summary, trace::DbProblemKind};
+use usage_cache::{DbProblemKind, Freshness, Status, Summary};
 
 use crate::text::{count, counted, dollars, in_full, model_name, plain};
 
@@ -141,6 +141,12 @@ fn incomplete(status: &Status) -> Vec<String> {
             counted(status.unverified_files, "transcript")
         ));
     }
+    for problem in status.databases.iter().filter_map(|database| database.problem.as_ref()) {
+        notes.push(format!(
+            "Counted as last seen: the sessions of a database: {}.",
+            in_full(problem)
+        ));
+    }
     if !status.unreadable.is_empty() {
         let names = status.unreadable.iter().map(|error| in_full(error));
         notes.push(format!("Not readable: {}.", list(names)));
@@ -153,7 +159,7 @@ fn passed_over(status: &Status) -> Vec<String> {
         (status.malformed_lines, "malformed line"),
         (status.too_long_lines, "overlong line"),
         (status.not_files, "special file"),
-        (status.compressed_files, "compressed archive"),
+        (status.compressed_files, "unreadable archive"),
     ];
     let found = counts.iter().filter(|(number, _)| 0 < *number);
     found.map(|(number, what)| format!("Passed over: {}.", counted(*number, what))).collect()

@@ -76,6 +76,11 @@ impl Checkpoint {
         Action::Save
     }
 
+    /// Whether there is something to save.
+    pub(crate) fn is_dirty(&self) -> bool {
+        self.dirty
+    }
+
     /// The save that was asked for is done, at `now`: writing does not count as waiting.
     pub(crate) fn saved(&mut self, now: Duration) {
         self.dirty = false;

@@ -33,7 +33,10 @@ impl Source for Claude {
     fn classify<'n>(&self, name: &'n OsStr) -> Name<'n> {
         match name.as_bytes().strip_suffix(b".jsonl") {
             Some(session) if !session.is_empty() && !session.starts_with(b".") => {
-                Name::Transcript(TranscriptName { session: Some(session), archived_at: None })
+                Name::Transcript(TranscriptName {
+                    session: Some(session),
+                    ..TranscriptName::default()
+                })
             }
             Some(_) | None => Name::Other,
         }

@@ -44,10 +44,14 @@ impl Source for Codex {
         if name.starts_with(b".") {
             return Name::Other;
         }
-        if let Some(session) = name.strip_suffix(b".jsonl") {
-            return Name::Transcript(TranscriptName { session: Some(session), archived_at: None });
+        let plain = name.strip_suffix(b".zst");
+        let compressed = plain.is_some();
+        if let Some(session) = plain.unwrap_or(name).strip_suffix(b".jsonl") {
+            let transcript =
+                TranscriptName { session: Some(session), compressed, ..TranscriptName::default() };
+            return Name::Transcript(transcript);
         }
-        if name.ends_with(b".jsonl.zst") || name.ends_with(b".jsonl.gz") {
+        if name.ends_with(b".jsonl.gz") {
             return Name::Compressed;
         }
         Name::Other

@@ -1,15 +1,19 @@
 //! Finding the transcripts: one listing per directory, one look at each file.
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     ffi::{OsStr, OsString},
     io::ErrorKind,
     path::{Path, PathBuf},
 };
 
-use common_fs::{Dir, DirEntry, FileId, FileKind, Fs, FsError, Stat};
+use common_fs::{Clock, Dir, DirEntry, FileId, FileKind, Fs, FsError, Stat, follow_links};
 
-use crate::{Name, Place, Source, parallel};
+use crate::{
+    DatabaseStatus, Name, Place, Source, parallel,
+    sessions::{DatabaseLooks, FoundDatabase},
+    transcript::Fingerprint,
+};
 
 /// What was found.
 #[derive(Default)]
@@ -30,16 +34,30 @@ pub(crate) struct Discovery {
     pub(crate) errors: Vec<FsError>,
     /// Files with the name of a transcript that are none: links, FIFOs, directories.
     pub(crate) not_files: u64,
-    /// Transcripts in compressed archives.
+    /// Transcripts in archives that cannot be read.
     pub(crate) compressed: u64,
+    /// The databases of sessions,
+    pub(crate) databases: Vec<FoundDatabase>,
+    /// and how they stand.
+    pub(crate) database_status: Vec<DatabaseStatus>,
 }
 
-/// A directory of transcripts.
+/// A directory of transcripts, or a database of sessions.
 #[derive(Clone, Debug)]
 pub(crate) struct FoundDir {
     pub(crate) source: &'static dyn Source,
+    pub(crate) holds: Holds,
     /// How it was reached from its root, links included: what stands behind a link may move.
     pub(crate) path: PathBuf,
+}
+
+/// What is in a directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Holds {
+    /// Files.
+    Files,
+    /// Sessions: it is a database.
+    Sessions,
 }
 
 /// A transcript that exists.
@@ -74,13 +92,20 @@ pub enum RootState {
     Unreadable,
 }
 
-/// Looks for transcripts in some places.
-pub(crate) fn discover(fs: &dyn Fs, places: &[Place], threads: usize) -> Discovery {
+/// Looks for transcripts in some places. The sessions of databases are not listed yet.
+pub(crate) fn discover(
+    fs: &dyn Fs,
+    clock: &dyn Clock,
+    places: &[Place],
+    threads: usize,
+) -> Discovery {
     let mut search = Search {
         fs,
+        clock,
         found: Discovery::default(),
         seen: HashSet::new(),
         walked: HashSet::new(),
+        dirs_in: HashMap::new(),
         looks: Vec::new(),
     };
     for place in places {
@@ -94,11 +119,14 @@ pub(crate) fn discover(fs: &dyn Fs, places: &[Place], threads: usize) -> Discove
 
 struct Search<'f> {
     fs: &'f dyn Fs,
+    clock: &'f dyn Clock,
     found: Discovery,
     /// The directories that were listed for a source, whatever their names.
     seen: HashSet<(&'static str, FileId)>,
-    /// The directories that a pattern has come through.
+    /// The directories that a pattern has come through,
     walked: HashSet<FileId>,
+    /// and what was found in those of which it takes all.
+    dirs_in: HashMap<PathBuf, Vec<(OsString, Via)>>,
     looks: Vec<Look>,
 }
 
@@ -137,6 +165,9 @@ impl Search<'_> {
                     self.walked.clear();
                     self.walk(place.source, path.clone(), pattern, Via::Name);
                 }
+                for pattern in place.source.databases() {
+                    self.walk_to_database(place.source, &path, pattern, Via::Name);
+                }
                 Root { source: place.source.name(), path, state: RootState::Listed }
             }
             Err(error) => {
@@ -168,8 +199,7 @@ impl Search<'_> {
                 }
             }
             "*" => {
-                let Some((_, entries)) = self.list(&path, via) else { return };
-                for (name, via) in subdirs(&entries) {
+                for (name, via) in self.list_dirs(&path, via) {
                     self.walk(source, path.join(name), rest, via);
                 }
             }
@@ -179,6 +209,50 @@ impl Search<'_> {
                 self.walk(source, path.join(name), rest, via);
             }
         }
+    }
+
+    /// Looks for the databases that match the rest of a pattern.
+    fn walk_to_database(
+        &mut self,
+        source: &'static dyn Source,
+        path: &Path,
+        pattern: &str,
+        via: Via,
+    ) {
+        match pattern.split_once('/') {
+            None => match self.look_at_database(path, pattern) {
+                Ok(looks) => self.found.databases.push(FoundDatabase {
+                    source,
+                    path: path.join(pattern),
+                    looks,
+                    was_listed: false,
+                }),
+                Err(error) if error.is_not_found() => (),
+                Err(error) if error.kind() == ErrorKind::NotADirectory => (),
+                Err(error) => self.fail(path.join(pattern), error),
+            },
+            Some(("*", rest)) => {
+                for (name, via) in self.list_dirs(path, via) {
+                    self.walk_to_database(source, &path.join(name), rest, via);
+                }
+            }
+            Some((name, rest)) => self.walk_to_database(source, &path.join(name), rest, via),
+        }
+    }
+
+    fn look_at_database(&self, dir: &Path, name: &str) -> Result<DatabaseLooks, FsError> {
+        let at = self.clock.now();
+        let (dir, name) = follow_links(self.fs, &dir.join(name))?;
+        let main = Fingerprint::from(&dir.stat(&name)?);
+        let mut log = name;
+        log.push("-wal");
+        let log = match dir.stat(&log) {
+            // Whoever reads may create an empty one.
+            Ok(stat) => Some(Fingerprint::from(&stat)).filter(|_| 0 < stat.size_bytes),
+            Err(error) if error.is_not_found() => None,
+            Err(error) => return Err(error),
+        };
+        Ok(DatabaseLooks { main, log, at })
     }
 
     /// Lists a directory of transcripts, unless it was reached by another name before, and
@@ -210,10 +284,20 @@ impl Search<'_> {
             }
         }
         let dir = self.found.dirs.len();
-        self.found.dirs.push(FoundDir { source, path });
+        self.found.dirs.push(FoundDir { source, holds: Holds::Files, path });
         let looks = names.chunks(NAMES_PER_LOOK);
         self.looks.extend(looks.map(|names| Look { dir, names: names.to_vec() }));
         subdirs
+    }
+
+    /// The directories in one, which several patterns may come through.
+    fn list_dirs(&mut self, path: &Path, via: Via) -> Vec<(OsString, Via)> {
+        if let Some(dirs) = self.dirs_in.get(path) {
+            return dirs.clone();
+        }
+        let dirs = self.list(path, via).map(|(_, entries)| subdirs(&entries)).unwrap_or_default();
+        self.dirs_in.insert(path.to_owned(), dirs.clone());
+        dirs
     }
 
     fn list(&mut self, path: &Path, via: Via) -> Option<(Box<dyn Dir>, Vec<DirEntry>)> {

@@ -1,5 +1,5 @@
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     ffi::{OsStr, OsString},
     path::{Path, PathBuf},
     sync::Arc,
@@ -7,7 +7,7 @@ use std::{
 
 use common_fs::FileId;
 
-use crate::transcript::Transcript;
+use crate::{sessions::KnownDatabase, transcript::Transcript};
 
 /// Everything that is known of transcripts, by path.
 ///
@@ -16,6 +16,8 @@ use crate::transcript::Transcript;
 #[derive(Debug, Default)]
 pub(crate) struct Entries {
     dirs: HashMap<PathBuf, HashMap<OsString, Entry>>,
+    /// The databases of sessions of which all was known.
+    pub(crate) databases: BTreeMap<PathBuf, KnownDatabase>,
 }
 
 /// A transcript, and what the cache file has of it.

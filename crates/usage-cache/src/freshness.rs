@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use common_fs::Stat;
+use common_fs::{Stat, Timestamp};
 
 use crate::{
     Source,
@@ -42,7 +42,11 @@ pub(crate) fn decide(now: &Stat, known: &Transcript, source: &dyn Source) -> Dec
         if !known.complete {
             return Decision::Resume;
         }
-        return if is_racy(known) { Decision::Verify } else { Decision::Fresh };
+        return if is_racy(known.fingerprint.changed, known.scanned_at) {
+            Decision::Verify
+        } else {
+            Decision::Fresh
+        };
     }
     if now.id == then.id && then.size_bytes < now.size_bytes {
         return Decision::Resume;
@@ -50,18 +54,18 @@ pub(crate) fn decide(now: &Stat, known: &Transcript, source: &dyn Source) -> Dec
     Decision::Rescan
 }
 
-/// The time of the change counts, as that cannot be set. In git's words, the entry is racily
-/// clean.
-fn is_racy(known: &Transcript) -> bool {
-    let changed = known.fingerprint.changed;
+/// Whether something was looked at so soon after its last change that another change could have
+/// left the same times. The time of the change counts, as that cannot be set. In git's words,
+/// the entry is racily clean.
+pub(crate) fn is_racy(changed: Timestamp, looked_at: Timestamp) -> bool {
     let coarse = changed.unix_nanos().rem_euclid(FINE_NANOS) == 0;
     let margin = if coarse { COARSE_MARGIN } else { FINE_MARGIN };
-    known.scanned_at.since(changed) < margin
+    looked_at.since(changed) < margin
 }
 
 #[cfg(test)]
 mod tests {
-    use common_fs::{FileId, FileKind, Timestamp};
+    use common_fs::{FileId, FileKind};
 
     use super::*;
     use crate::{

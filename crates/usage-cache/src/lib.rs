@@ -52,13 +52,16 @@
 //! * **Kept.** A transcript that is deleted stays counted, see [`Gone`], until another one takes
 //!   its path; one that is renamed, or archived beside where it was, counts once.
 //!
-//! # Not provided
+//! # Databases
 //!
-//! Transcripts in SQLite, and compressed archives (counted as passed over).
+//! OpenClaw keeps its sessions in a database, and Codex's trace database tells which turns had
+//! [priority](trace). They are read through [`Databases`], if [`Options::databases`] has one:
+//! `Sqlite` with the feature `sqlite`, or your own.
 
 mod checkpoint;
 mod claude;
 mod codex;
+mod compressed;
 mod databases;
 mod discover;
 mod entries;
@@ -79,6 +82,7 @@ mod resolve;
 mod rollup;
 mod scan;
 mod scope;
+mod sessions;
 mod source;
 #[cfg(feature = "sqlite")]
 mod sqlite;
@@ -95,7 +99,9 @@ pub use checkpoint::CheckpointPolicy;
 pub use claude::Claude;
 pub use codex::Codex;
 pub use common_fs;
-pub use databases::Databases;
+pub use databases::{
+    DatabaseStatus, Databases, DbProblem, DbProblemKind, OnStored, SessionDb, SessionRow, Stored,
+};
 pub use discover::{Root, RootState};
 pub use json::parse_time;
 pub use locations::{Locations, Place};

@@ -8,15 +8,18 @@ mod config;
 mod line;
 mod name;
 mod records;
+mod session;
 mod usage;
 
-use std::ffi::OsStr;
+use std::{ffi::OsStr, path::Path};
 
 use crate::{Event, Name, Outcome, Parser, Source};
 
 pub use config::{ConfigError, configured_prices};
+pub(crate) use session::SessionReader;
 
-/// [OpenClaw](https://docs.openclaw.ai): `agents/<agent>/sessions` below a state directory.
+/// [OpenClaw](https://docs.openclaw.ai): `agents/<agent>/sessions` below a state directory, and
+/// since version 2026.7.2 the database `agents/<agent>/agent/openclaw-agent.sqlite`.
 #[derive(Clone, Copy, Debug)]
 pub struct OpenClaw;
 
@@ -40,6 +43,25 @@ impl Source for OpenClaw {
     fn parser(&self, _: Option<&str>) -> Box<dyn Parser> {
         Box::new(Self)
     }
+
+    fn archive_parser(&self) -> Box<dyn Parser> {
+        Box::new(SessionReader::whole())
+    }
+
+    fn databases(&self) -> &'static [&'static str] {
+        &["agents/*/agent/openclaw-agent.sqlite"]
+    }
+}
+
+/// The directory of the agent that a database belongs to.
+pub(crate) fn agent_of_database(path: &Path) -> Option<&Path> {
+    let is_database = path.ends_with("agent/openclaw-agent.sqlite");
+    path.parent()?.parent().filter(|_| is_database)
+}
+
+/// The directory of the agent that a directory of transcripts belongs to.
+pub(crate) fn agent_of_files(dir: &Path) -> Option<&Path> {
+    dir.parent().filter(|_| dir.ends_with("sessions"))
 }
 
 /// Each line stands for itself.

@@ -15,9 +15,11 @@ use common_fs::{Dir, FsError, Host, create_dir_all};
 use crate::{
     CacheProblem, CheckpointPolicy, Databases, Locations, UsageCache,
     discover::{self, Discovery},
+    entries::Entries,
     parallel,
     reconcile::{self, Plan},
     scan::Scanner,
+    sessions::{self, FoundDatabase},
     store::{self, Loaded, OnDisk, Saver},
     trace::{self, ScanProgress, ScanRequest, Updated},
 };
@@ -153,13 +155,15 @@ pub fn refresh(host: Host<'_>, options: &Options, on_progress: OnProgress<'_>) -
     let mut problems: Vec<CacheProblem> = loaded.problem.take().into_iter().collect();
     let mut dir = None;
     let mut saver = None;
-    if !plan.is_nothing() && loaded.on_disk != OnDisk::Untouchable {
+    if !(plan.is_nothing() && discovery.databases.iter().all(is_known))
+        && loaded.on_disk != OnDisk::Untouchable
+    {
         match open_to_save(host, options, &mut dir, &mut loaded) {
             Ok(Some((opened, reloaded))) => {
                 saver = Some(opened);
                 if reloaded {
                     // Whoever saved has looked since.
-                    discovery = discover(host, options);
+                    discovery = discover(host, options, &loaded.entries);
                     plan = reconcile::reconcile(&loaded.entries, &discovery);
                 }
             }
@@ -177,7 +181,7 @@ pub fn refresh(host: Host<'_>, options: &Options, on_progress: OnProgress<'_>) -
     run.take_known(&plan);
     let (flow, progress) =
         tasks::read_all(&tasks, &scanner, &discovery, options, &mut run, on_progress);
-    run.finish();
+    run.finish(&discovery);
     problems.append(&mut run.problems);
     let (updated, flow) = read_trace(host, options, flow, progress, on_progress);
     problems.extend(updated.problems.into_iter().map(CacheProblem::Turns));
@@ -188,6 +192,11 @@ pub fn refresh(host: Host<'_>, options: &Options, on_progress: OnProgress<'_>) -
     let usage = UsageCache::new(entries, models, discovery, standing, false)
         .with_turns(updated.turns, updated.status);
     Refreshed { usage, work, problems, interrupted: flow.is_break() }
+}
+
+/// Whether there is nothing to be remembered of a database for its own sake.
+fn is_known(database: &FoundDatabase) -> bool {
+    !(database.was_listed && database.looks.has_settled())
 }
 
 /// Reads what is new in the trace database, unless the refresh is broken off.
@@ -214,27 +223,40 @@ fn load_and_discover(host: Host<'_>, options: &Options) -> (Loaded, Discovery, P
     let load = || store::load(host, &options.locations.cache);
     if options.threads == NonZeroUsize::MIN {
         let loaded = load();
-        let discovery = discover(host, options);
+        let discovery = discover(host, options, &loaded.entries);
         let plan = reconcile::reconcile(&loaded.entries, &discovery);
         return (loaded, discovery, plan);
     }
     let (loaded, mut discovery) = std::thread::scope(|scope| {
         let loading = scope.spawn(load);
-        let discovery = discover(host, options);
+        let discovery = discover_files(host, options);
         (parallel::join(loading), discovery)
     });
+    sessions::list(databases(options), &mut discovery, &loaded.entries);
     let mut plan = reconcile::reconcile(&loaded.entries, &discovery);
     if !plan.gone.is_empty() {
         // What seems to be gone may have come, and been saved by another process, after we had
         // looked.
-        discovery = discover(host, options);
+        discovery = discover(host, options, &loaded.entries);
         plan = reconcile::reconcile(&loaded.entries, &discovery);
     }
     (loaded, discovery, plan)
 }
 
-fn discover(host: Host<'_>, options: &Options) -> Discovery {
-    discover::discover(host.fs, &options.locations.places, options.threads.get())
+fn discover(host: Host<'_>, options: &Options, entries: &Entries) -> Discovery {
+    let mut discovery = discover_files(host, options);
+    sessions::list(databases(options), &mut discovery, entries);
+    discovery
+}
+
+fn databases(options: &Options) -> Option<&dyn Databases> {
+    // Without the `'static`, which would be asked of the borrow of the options.
+    options.databases.map(|databases| databases as &dyn Databases)
+}
+
+fn discover_files(host: Host<'_>, options: &Options) -> Discovery {
+    let (places, threads) = (&options.locations.places, options.threads.get());
+    discover::discover(host.fs, host.clock, places, threads)
 }
 
 /// Takes the right to save; `None` if another process has it. If another process has saved

@@ -7,8 +7,13 @@
 
 mod inherited;
 mod repeated;
+mod stored_twice;
 
-use std::{collections::HashMap, ffi::OsStr, path::Path};
+use std::{
+    collections::{HashMap, HashSet},
+    ffi::OsStr,
+    path::Path,
+};
 
 use crate::{
     TokenCounts,
@@ -17,6 +22,7 @@ use crate::{
 };
 use inherited::{Inherited, inherited, minus};
 use repeated::{Own, Repeated};
+use stored_twice::stored_twice;
 
 /// A transcript, by a number that is its own as long as nothing changes.
 #[derive(Clone, Copy)]
@@ -30,6 +36,8 @@ pub(crate) struct Numbered<'t> {
 /// Who counts what.
 #[derive(Debug, Default)]
 pub(crate) struct Resolution {
+    /// The transcripts that are known from elsewhere, too, and do not count.
+    stored_twice: HashSet<usize>,
     repeated: Repeated,
     /// The transcripts that begin with what others have used.
     inherited: HashMap<usize, Inherited>,
@@ -37,14 +45,22 @@ pub(crate) struct Resolution {
 
 impl Resolution {
     pub(crate) fn of<'t>(transcripts: impl Iterator<Item = Numbered<'t>>) -> Self {
-        let transcripts: Vec<Numbered<'t>> = transcripts.filter(Numbered::matters).collect();
+        let mut transcripts: Vec<Numbered<'t>> = transcripts.collect();
+        let stored_twice = stored_twice(&transcripts);
+        transcripts
+            .retain(|numbered| numbered.matters() && !stored_twice.contains(&numbered.number));
         let inherited = inherited(&transcripts);
         let own = |numbered: Numbered<'t>| Own {
             numbered,
             copied: Inherited::copied(inherited.get(&numbered.number).copied()),
         };
         let own: Vec<Own<'t>> = transcripts.into_iter().map(own).collect();
-        Self { repeated: Repeated::among(&own), inherited }
+        Self { stored_twice, repeated: Repeated::among(&own), inherited }
+    }
+
+    /// Whether a transcript counts at all.
+    pub(crate) fn counts(&self, number: usize) -> bool {
+        !self.stored_twice.contains(&number)
     }
 
     /// The events with an identity that a transcript counts; `None` if nobody can tell which

@@ -1,5 +1,7 @@
 //! Reading one transcript.
 
+mod session;
+
 use std::{
     ffi::OsStr,
     ops::ControlFlow,
@@ -13,13 +15,16 @@ use common_fs::{
 };
 
 use crate::{
-    Options, Outcome, Parser, Source,
+    Name, Options, Outcome, Parser, Source, TranscriptName,
+    compressed::Decompressed,
     discover::FoundDir,
     entries::Superseded,
     fold::Fold,
     models::Models,
     transcript::{ANCHOR_BYTES, Anchor, Fingerprint, LineCounts, Transcript},
 };
+
+pub(crate) use session::{Sessions, fingerprint as session_fingerprint};
 
 /// A file that shrinks while it is read is read anew, so often.
 const ATTEMPTS: u32 = 3;
@@ -81,11 +86,15 @@ impl Scanner<'_> {
             Err(error) if error.is_not_found() => return Scanned::Vanished,
             Err(error) => return Scanned::Failed(error),
         };
-        let superseded = superseded(file.as_ref(), candidates, buffer);
-        let mut previous = previous;
+        let Name::Transcript(name) = dir.source.classify(name) else { return Scanned::Vanished };
+        let decompressed = Decompressed::file(file.as_ref());
+        let file = if name.compressed { &decompressed } else { file.as_ref() };
+        let superseded = superseded(file, candidates, buffer);
+        // Nobody appends to what is compressed or archived from a database.
+        let mut previous = previous.filter(|_| !(name.compressed || name.of_database));
         for _ in 0..ATTEMPTS {
-            let (source, file) = (dir.source, file.as_ref());
-            let pass = Pass { scanner: self, source, file, superseded: &superseded };
+            let source = dir.source;
+            let pass = Pass { scanner: self, source, name, file, superseded: &superseded };
             match pass.read(previous, buffer, on_progress) {
                 Ok(Read::Done(reading)) => return Scanned::Done(reading),
                 Ok(Read::Interrupted) => return Scanned::Interrupted,
@@ -126,6 +135,8 @@ enum Read {
 struct Pass<'p> {
     scanner: &'p Scanner<'p>,
     source: &'p dyn Source,
+    name: TranscriptName<'p>,
+    /// Its content, even if it is compressed.
     file: &'p dyn File,
     superseded: &'p [Superseded],
 }
@@ -139,7 +150,8 @@ impl Pass<'_> {
     ) -> Result<Read, FsError> {
         let scanned_at = self.scanner.clock.now();
         let before = self.file.stat()?;
-        let end = before.size_bytes;
+        // How long the content of something compressed is, nobody knows.
+        let end = if self.name.compressed { u64::MAX } else { before.size_bytes };
         let resumed = previous.filter(|previous| {
             let same_file = previous.fingerprint.id == before.id;
             same_file && 0 < previous.parsed_to && previous.parsed_to <= end
@@ -162,16 +174,23 @@ impl Pass<'_> {
             source: Arc::from(self.source.name()),
             version: self.source.version(),
             lines: resumed.map(|previous| previous.lines).unwrap_or_default(),
-            parser: self.source.parser(resumed.and_then(|previous| previous.state.as_deref())),
+            parser: if self.name.of_database {
+                self.source.archive_parser()
+            } else {
+                self.source.parser(resumed.and_then(|previous| previous.state.as_deref()))
+            },
             fold: Fold::new(resumed, self.scanner.models),
         };
         let reported = self.read_lines(&mut lines, &mut state, on_progress);
+        state.parser.finish(&mut |event| state.fold.add(event));
         let transcript = state.so_far(&lines, false);
         let read_to = lines.read_to();
         lines.finish(buffer);
         let Some(reported) = reported? else { return Ok(Read::Interrupted) };
         let after = self.file.stat()?;
-        if read_to < end || after.size_bytes < end {
+        let end = if self.name.compressed { read_to } else { end };
+        let is_shorter = after.size_bytes < before.size_bytes;
+        if read_to < end || is_shorter {
             return Ok(Read::NotTheSame);
         }
         let unsteady = Fingerprint::from(&after) != Fingerprint::from(&before);
@@ -191,7 +210,8 @@ impl Pass<'_> {
         while let Some(line) = lines.next_line()? {
             state.take(line);
             let bytes = lines.tail_start() - reported;
-            if self.scanner.options.progress_bytes <= bytes {
+            // What waits for the end is not known before.
+            if !self.name.of_database && self.scanner.options.progress_bytes <= bytes {
                 reported = lines.tail_start();
                 let now = Fingerprint::from(&self.file.stat()?);
                 let unsteady = now != state.fingerprint;

@@ -29,6 +29,17 @@ pub trait Source: fmt::Debug + Sync {
     /// What a file in such a directory is, going by its name.
     fn classify<'n>(&self, name: &'n OsStr) -> Name<'n>;
 
+    /// The databases below a root that sessions are in: directories as in [`dirs`](Self::dirs),
+    /// and the name of a file. They are in the format of [`OpenClaw`](crate::OpenClaw).
+    fn databases(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Reads a transcript that was [archived from a database](TranscriptName::of_database).
+    fn archive_parser(&self) -> Box<dyn Parser> {
+        self.parser(None)
+    }
+
     /// Reads a transcript from its beginning; or, with what [`Parser::state`] gave there, from
     /// the end of a line.
     fn parser(&self, state: Option<&str>) -> Box<dyn Parser>;
@@ -38,6 +49,11 @@ pub trait Source: fmt::Debug + Sync {
 pub trait Parser {
     /// Reads a line, without its line end, and hands on the events that it records.
     fn line(&mut self, line: &[u8], hand_on: &mut dyn FnMut(&Event<'_>)) -> Outcome;
+
+    /// Hands on what waits for the end, when the transcript was read to its end.
+    fn finish(&mut self, hand_on: &mut dyn FnMut(&Event<'_>)) {
+        let _ = hand_on;
+    }
 
     /// What a parser needs to know to go on after this line; `None` if nothing. It is kept for
     /// every transcript, so it should be short.
@@ -56,7 +72,7 @@ pub trait Parser {
 pub enum Name<'n> {
     /// A transcript whose events count.
     Transcript(TranscriptName<'n>),
-    /// A transcript in a compressed archive: it would count, but is not read.
+    /// A transcript in an archive that cannot be read: it would count, but does not.
     Compressed,
     /// Something else, or a copy of what is counted elsewhere.
     Other,
@@ -69,6 +85,10 @@ pub struct TranscriptName<'n> {
     pub session: Option<&'n [u8]>,
     /// When it was archived; `None` for a live one.
     pub archived_at: Option<Timestamp>,
+    /// Whether it is compressed, by Zstandard. Then nobody appends to it.
+    pub compressed: bool,
+    /// Whether it was archived from a database. Nobody appends to it either.
+    pub of_database: bool,
 }
 
 /// What became of a line.

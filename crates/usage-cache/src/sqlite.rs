@@ -4,6 +4,7 @@
 //! write-ahead log, and nothing waits for long or holds a view for longer than it reads.
 
 mod problem;
+mod sessions;
 mod trace;
 
 use std::{path::Path, time::Duration};
@@ -11,10 +12,7 @@ use std::{path::Path, time::Duration};
 use common_fs::{FileId, FsError, RealFs};
 use rusqlite::{Connection, OpenFlags};
 
-use crate::{
-    databases::Databases,
-    trace::{DbProblem, DbProblemKind, TraceDb},
-};
+use crate::{Databases, DbProblem, DbProblemKind, SessionDb, trace::TraceDb};
 
 /// How long to wait for a lock that another process holds.
 const BUSY_TIMEOUT: Duration = Duration::from_millis(250);
@@ -26,6 +24,10 @@ pub struct Sqlite;
 impl Databases for Sqlite {
     fn open_trace(&self, path: &Path) -> Result<Box<dyn TraceDb>, DbProblem> {
         trace::open(path).map(|db| Box::new(db) as Box<dyn TraceDb>)
+    }
+
+    fn open_sessions(&self, path: &Path) -> Result<Box<dyn SessionDb>, DbProblem> {
+        sessions::open(path).map(|db| Box::new(db) as Box<dyn SessionDb>)
     }
 }
 

@@ -12,8 +12,7 @@
 //!   transcripts are, whatever becomes of the database.
 //! * A [`TurnStore`] has both, and its file is shared by all processes of a user.
 //!
-//! The database is read through [`TraceDb`], which [`Sqlite`](crate::Sqlite) implements if the
-//! feature `sqlite` is on. Names of turns, threads and models, and times, are all that is kept
+//! The database is read through [`TraceDb`], which `Sqlite` gives if the feature `sqlite` is on. Names of turns, threads and models, and times, are all that is kept
 //! of a row.
 
 mod anchor;
@@ -29,9 +28,7 @@ mod store;
 mod turns;
 mod update;
 
-pub use db::{
-    DbProblem, DbProblemKind, Ends, OnRow, Row, RowId, RowTime, Since, TraceDb, TraceView,
-};
+pub use db::{Ends, OnRow, Row, RowId, RowTime, Since, TraceDb, TraceView};
 pub use file::TurnsProblem;
 pub use import::{ImportError, Imported, import};
 pub use memo::{Memo, PENDING_TURNS_MAX, PriorityTurn, Request};

@@ -8,7 +8,7 @@ use std::{
 use common_fs::{FsError, Timestamp};
 
 use crate::{
-    Gone,
+    DatabaseStatus, Gone,
     discover::{Discovery, Root},
     entries::{Entries, Entry},
     models::Models,
@@ -65,12 +65,14 @@ pub struct Status {
     pub too_long_lines: u64,
     /// Names of transcripts that are links, directories or other things, and are passed over.
     pub not_files: u64,
-    /// Transcripts in compressed archives, which are passed over.
+    /// Transcripts in archives that cannot be read, which are passed over.
     pub compressed_files: u64,
     /// Files and directories that cannot be read, with their transcripts.
     pub unreadable: Vec<FsError>,
     /// Where was looked.
     pub roots: Vec<Root>,
+    /// How the databases of sessions stand.
+    pub databases: Vec<DatabaseStatus>,
     /// How the trace database of Codex stands, which tells the turns that had priority; `None`
     /// if there is none to be looked for.
     pub trace: Option<TraceStatus>,
@@ -201,7 +203,9 @@ impl Status {
         unreadable.extend(standing.unreadable);
         let cached_files = fresh_files + stale_files;
         let pending_files = stale_files + unknown_files;
-        let complete = pending_files == 0 && unverified_files == 0 && unreadable.is_empty();
+        let all_read = discovery.database_status.iter().all(|status| status.problem.is_none());
+        let complete =
+            pending_files == 0 && unverified_files == 0 && unreadable.is_empty() && all_read;
         let freshness = match (refreshing, complete) {
             (true, _) => Freshness::Refreshing,
             (false, true) => Freshness::Fresh,
@@ -224,6 +228,7 @@ impl Status {
             compressed_files: discovery.compressed,
             unreadable,
             roots: discovery.roots,
+            databases: discovery.database_status,
             trace: None,
         };
         for entry in counted(entries, scope).flat_map(|(_, entries)| entries.values()) {

@@ -162,7 +162,7 @@ fn nulls_and_odd_values_elsewhere_do_not_matter() {
 #[test]
 fn only_transcripts_of_sessions_are_transcripts() {
     let session = |name: &'static str| match Claude.classify(OsStr::new(name)) {
-        Name::Transcript(TranscriptName { session, archived_at: None }) => session,
+        Name::Transcript(TranscriptName { session, archived_at: None, .. }) => session,
         _ => None,
     };
     assert_eq!(session("0b4b.jsonl"), Some(&b"0b4b"[..]));

@@ -104,15 +104,15 @@ fn a_file_is_what_its_name_says() {
         let found = Codex.classify(name.as_ref());
         let session = name.strip_suffix(".jsonl").map(str::as_bytes);
         let expected = if transcript {
-            Name::Transcript(TranscriptName { session, archived_at: None })
+            Name::Transcript(TranscriptName { session, ..TranscriptName::default() })
         } else {
             Name::Other
         };
         assert_eq!(found, expected, "{name}");
     }
-    for name in ["a.jsonl.zst", "a.jsonl.gz"] {
-        assert_eq!(Codex.classify(name.as_ref()), Name::Compressed);
-    }
+    let compressed = TranscriptName { session: Some(b"a"), compressed: true, ..Default::default() };
+    assert_eq!(Codex.classify("a.jsonl.zst".as_ref()), Name::Transcript(compressed));
+    assert_eq!(Codex.classify("a.jsonl.gz".as_ref()), Name::Compressed);
     assert_eq!(Codex.classify(".a.jsonl.gz".as_ref()), Name::Other);
 }
 

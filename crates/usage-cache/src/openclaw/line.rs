@@ -3,6 +3,8 @@
 //! The fields that matter are kept as slices of the line, the rest is skipped without being
 //! built. So no value, whatever its type, makes a line unreadable; only what is no JSON does.
 
+use std::borrow::Cow;
+
 use serde::de::MapAccess;
 use serde_json::value::RawValue;
 
@@ -15,6 +17,9 @@ use crate::{
 /// The fields of a line that matter.
 #[derive(Default)]
 pub(super) struct Line<'a> {
+    kind: Option<&'a RawValue>,
+    id: Option<&'a RawValue>,
+    parent: Option<&'a RawValue>,
     timestamp: Option<&'a RawValue>,
     provider: Option<&'a RawValue>,
     model: Option<&'a RawValue>,
@@ -31,10 +36,29 @@ struct Message<'a> {
     role: Option<&'a RawValue>,
 }
 
+/// Which event a line says that it follows.
+pub(super) enum Parent<'a> {
+    /// It does not say.
+    Unsaid,
+    /// This one; `None` if it is the first.
+    Named(Option<Cow<'a, str>>),
+}
+
 impl<'a> Line<'a> {
     /// Reads an object; `None` if it is something else.
     pub(super) fn read(object: &'a [u8]) -> serde_json::Result<Option<Self>> {
         serde_json::from_slice::<Object<Self>>(object).map(|line| line.0)
+    }
+
+    /// Whether it is the first line, which says what the session is.
+    pub(super) fn is_header(&self) -> bool {
+        self.kind.is_some_and(|kind| kind.get() == "\"session\"")
+    }
+
+    /// The id of what the line records, and what that follows.
+    pub(super) fn place(&self) -> (Option<Cow<'a, str>>, Parent<'a>) {
+        let id = self.id.and_then(name).filter(|id| !id.is_empty());
+        (id, self.parent.map_or(Parent::Unsaid, |parent| Parent::Named(name(parent))))
     }
 
     /// The event that the line records, if it records one.
@@ -64,6 +88,9 @@ impl<'a> Line<'a> {
 impl<'de> Fields<'de> for Line<'de> {
     fn read<A: MapAccess<'de>>(&mut self, key: &[u8], map: &mut A) -> Result<(), A::Error> {
         match key {
+            b"type" => self.kind = Some(map.next_value()?),
+            b"id" => self.id = Some(map.next_value()?),
+            b"parentId" => self.parent = Some(map.next_value()?),
             b"timestamp" => self.timestamp = Some(map.next_value()?),
             b"provider" => self.provider = Some(map.next_value()?),
             b"model" => self.model = Some(map.next_value()?),

@@ -9,7 +9,8 @@ const LIVE: &[u8] = b".jsonl";
 /// Reads a file name.
 ///
 /// A transcript is `<session>.jsonl`, or that with `.reset.<time>` or `.deleted.<time>`
-/// appended when the session was reset or deleted. Backups (`.bak.<time>`), checkpoints before a
+/// appended when the session was reset or deleted. If it was in a database then, `.<32 hex>` is
+/// appended, and `.zst` if it is compressed. Backups (`.bak.<time>`), checkpoints before a
 /// compaction (`<session>.checkpoint.<uuid>.jsonl`) and trajectories repeat what a transcript
 /// holds.
 pub(super) fn classify(name: &OsStr) -> Name<'_> {
@@ -17,19 +18,23 @@ pub(super) fn classify(name: &OsStr) -> Name<'_> {
     if let Some(transcript) = archive(bytes) {
         return Name::Transcript(transcript);
     }
-    if let Some(stem) = bytes.strip_suffix(b".zst") {
-        let hashed = stem.len().checked_sub(33).and_then(|at| stem.split_at_checked(at));
-        let plain = match hashed {
-            Some((plain, [b'.', hash @ ..])) if hash.iter().all(u8::is_ascii_hexdigit) => plain,
-            _ => stem,
-        };
-        return archive(plain).map_or(Name::Other, |_| Name::Compressed);
+    let stem = bytes.strip_suffix(b".zst");
+    let compressed = stem.is_some();
+    let stem = stem.unwrap_or(bytes);
+    let hashed = stem.len().checked_sub(33).and_then(|at| stem.split_at_checked(at));
+    let plain = match hashed {
+        Some((plain, [b'.', hash @ ..])) if hash.iter().all(u8::is_ascii_hexdigit) => plain,
+        _ => stem,
+    };
+    if let Some(transcript) = archive(plain) {
+        let of_database = true;
+        return Name::Transcript(TranscriptName { compressed, of_database, ..transcript });
     }
     let Some(session) = bytes.strip_suffix(LIVE) else { return Name::Other };
     if session.ends_with(b".trajectory") || is_checkpoint(session) || session.is_empty() {
         return Name::Other;
     }
-    Name::Transcript(TranscriptName { session: Some(session), archived_at: None })
+    Name::Transcript(TranscriptName { session: Some(session), ..TranscriptName::default() })
 }
 
 fn archive(name: &[u8]) -> Option<TranscriptName<'_>> {
@@ -38,7 +43,7 @@ fn archive(name: &[u8]) -> Option<TranscriptName<'_>> {
         Some((name.get(..at)?, archive_time(name.get(at + marker.len()..)?)?))
     })?;
     let session = stem.strip_suffix(LIVE).filter(|session| !session.is_empty());
-    Some(TranscriptName { session, archived_at: Some(time) })
+    Some(TranscriptName { session, archived_at: Some(time), ..TranscriptName::default() })
 }
 
 /// `YYYY-MM-DDTHH-MM-SS[.mmm]Z`: an ISO time that can be part of a file name everywhere.
@@ -102,7 +107,8 @@ mod tests {
         let live =
             [("s.jsonl", "s"), ("s-topic-a%2Fb.jsonl", "s-topic-a%2Fb"), ("a.b.jsonl", "a.b")];
         for (name, session) in live {
-            let expected = TranscriptName { session: Some(session.as_bytes()), archived_at: None };
+            let session = Some(session.as_bytes());
+            let expected = TranscriptName { session, ..TranscriptName::default() };
             assert_eq!(kind(name), Name::Transcript(expected), "{name}");
         }
         let time = Timestamp::from_unix_millis(1_770_293_045_006);
@@ -116,7 +122,8 @@ mod tests {
             (".jsonl.reset.2026-02-05T12-04-05Z", None, second),
         ];
         for (name, session, archived_at) in archives {
-            let expected = TranscriptName { session: session.map(str::as_bytes), archived_at };
+            let session = session.map(str::as_bytes);
+            let expected = TranscriptName { session, archived_at, ..TranscriptName::default() };
             assert_eq!(kind(name), Name::Transcript(expected), "{name}");
         }
     }
@@ -158,11 +165,24 @@ mod tests {
     }
 
     #[test]
-    fn compressed_archives_are_known_for_what_they_are() {
+    fn archives_of_databases_are_known_for_what_they_are() {
         let archive = "s.jsonl.deleted.2026-02-05T12-04-05.006Z";
         let hash = "0123456789abcdef0123456789abcdef";
-        for name in [format!("{archive}.zst"), format!("{archive}.{hash}.zst")] {
-            assert_eq!(kind(&name), Name::Compressed, "{name}");
+        for (suffix, compressed) in
+            [(".zst", true), (&format!(".{hash}"), false), (&format!(".{hash}.zst"), true)]
+        {
+            let expected = TranscriptName {
+                session: Some(b"s"),
+                archived_at: Timestamp::from_unix_millis(1_770_293_045_006),
+                compressed,
+                of_database: true,
+            };
+            assert_eq!(kind(&format!("{archive}{suffix}")), Name::Transcript(expected), "{suffix}");
+        }
+        for other in
+            [format!("{archive}.{hash}x"), format!("s.jsonl.{hash}.zst"), format!("{archive}.gz")]
+        {
+            assert_eq!(kind(&other), Name::Other, "{other}");
         }
     }
 }

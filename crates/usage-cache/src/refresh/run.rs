@@ -13,10 +13,12 @@ use super::{
 use crate::{
     CacheProblem,
     checkpoint::{Action, Checkpoint, Event},
+    discover::Discovery,
     entries::{Entries, Superseded},
     models::Models,
     reconcile::{Known, Plan, Standing},
     scan::{Reading, Scanned},
+    sessions::{FoundDatabase, KnownDatabase},
     store::Saver,
     transcript::Transcript,
 };
@@ -145,13 +147,44 @@ impl<'r> Run<'r> {
     }
 
     /// Saves the rest.
-    pub(super) fn finish(&mut self) {
+    pub(super) fn finish(&mut self, discovery: &Discovery) {
+        self.remember_databases(discovery);
         self.step(Event::Finished);
         if let Some(saver) = &self.saver {
             let written = saver.written();
             self.work.writes = written.writes;
             self.work.written_bytes = written.bytes;
         }
+    }
+
+    /// What databases look like is worth keeping if all that is in them is known, and if
+    /// something is saved anyway or nobody has written for a while.
+    fn remember_databases(&mut self, discovery: &Discovery) {
+        let listed = discovery.databases.iter().filter(|database| database.was_listed);
+        for FoundDatabase { path, looks, .. } in listed {
+            let saves = self.checkpoint.is_dirty() || 0 < self.work.scanned_files;
+            if (saves || looks.has_settled()) && self.knows_all_of(discovery, path) {
+                let known = KnownDatabase::new(*looks, path, &self.entries);
+                self.entries.databases.insert(path.clone(), known);
+                self.changed.insert(path.clone());
+                self.step(Event::Changed);
+            }
+        }
+    }
+
+    fn knows_all_of(&self, discovery: &Discovery, database: &Path) -> bool {
+        let Some(dir) = discovery.dirs.iter().position(|dir| dir.path == *database) else {
+            return false;
+        };
+        let known = self.entries.dir(database);
+        discovery.found.iter().filter(|found| found.dir == dir).all(|found| {
+            let entry = known.and_then(|known| known.get(&found.name));
+            entry.is_some_and(|entry| {
+                let Transcript { fingerprint, complete, gone_since, .. } = &*entry.transcript;
+                // One that was read after it was listed may know more.
+                *complete && gone_since.is_none() && found.stat.size_bytes <= fingerprint.size_bytes
+            })
+        })
     }
 
     fn step(&mut self, event: Event) {

@@ -4,11 +4,11 @@ use common_fs::lines::Buffer;
 
 use super::{OnProgress, Options, Progress, run::Run};
 use crate::{
-    discover::{Discovery, Found},
+    discover::{Discovery, Found, Holds},
     entries::Entries,
     parallel,
     reconcile::{Job, Known},
-    scan::{Candidate, Reading, Scanned, Scanner},
+    scan::{Candidate, Reading, Scanned, Scanner, Sessions},
     transcript::Transcript,
 };
 
@@ -22,6 +22,13 @@ pub(super) struct Task<'t> {
     /// and what reading goes on from.
     previous: Option<Arc<Transcript>>,
     candidates: Vec<Candidate>,
+}
+
+/// What a reading thread keeps from one task to the next.
+#[derive(Default)]
+struct Scratch {
+    buffer: Buffer,
+    sessions: Sessions,
 }
 
 /// What a reading thread reports of a task.
@@ -48,7 +55,12 @@ impl<'t> Task<'t> {
     }
 
     /// How much there is to read, as far as that is known beforehand.
-    fn bytes(&self) -> u64 {
+    fn bytes(&self, discovery: &Discovery) -> u64 {
+        // How long a session is in a database, is known when it was read.
+        let dir = discovery.dirs.get(self.found.dir);
+        if dir.is_none_or(|dir| dir.holds == Holds::Sessions) {
+            return 0;
+        }
         let start = self.previous.as_ref().map_or(0, |previous| previous.parsed_to);
         self.found.stat.size_bytes.saturating_sub(start)
     }
@@ -57,23 +69,23 @@ impl<'t> Task<'t> {
         &'t self,
         scanner: &Scanner<'_>,
         discovery: &Discovery,
-        buffer: &mut Buffer,
+        scratch: &mut Scratch,
         send: &mut dyn FnMut(Message<'t>) -> ControlFlow<()>,
     ) {
         let Some(dir) = discovery.dirs.get(self.found.dir) else { return };
-        let mut bytes = self.bytes();
+        let mut bytes = self.bytes(discovery);
         let mut on_progress = |reading: Reading| {
             bytes = bytes.saturating_sub(reading.bytes);
             send(Message::Partial(self, reading))
         };
-        let scanned = scanner.scan(
-            dir,
-            &self.found.name,
-            self.previous.as_deref(),
-            &self.candidates,
-            buffer,
-            &mut on_progress,
-        );
+        let (name, previous) = (&self.found.name, self.previous.as_deref());
+        let scanned = match dir.holds {
+            Holds::Sessions => scanner.scan_session(dir, name, previous, &mut scratch.sessions),
+            Holds::Files => {
+                let (candidates, buffer) = (&self.candidates, &mut scratch.buffer);
+                scanner.scan(dir, name, previous, candidates, buffer, &mut on_progress)
+            }
+        };
         // Whoever broke off does not want to hear more.
         send(Message::Finished { task: self, bytes, scanned }).is_break();
     }
@@ -90,13 +102,13 @@ pub(super) fn read_all<'t>(
 ) -> (ControlFlow<()>, Progress) {
     let mut progress = Progress {
         files_total: tasks.len() as u64,
-        bytes_total: tasks.iter().map(Task::bytes).sum(),
+        bytes_total: tasks.iter().map(|task| task.bytes(discovery)).sum(),
         ..Progress::default()
     };
     let flow = parallel::for_each(
         tasks,
         options.threads.get(),
-        |task, buffer, send| task.read(scanner, discovery, buffer, send),
+        |task, scratch: &mut Scratch, send| task.read(scanner, discovery, scratch, send),
         |message| {
             match &message {
                 Message::Partial(_, reading) => progress.bytes_done += reading.bytes,

@@ -32,12 +32,13 @@ impl<'t> Own<'t> {
     }
 }
 
-/// A record of an event: in which transcript, how much output and how many tokens in all.
-type Recorded = (usize, u64, u64);
+/// A record of an event: in which transcript, how much output and how many tokens in all, and
+/// whether it is on a branch that was not left.
+type Recorded = (usize, u64, u64, bool);
 
 /// By what it is decided who counts an event: whether the transcript exists, what it recorded,
-/// and its path, of which the first counts.
-type Rank<'t> = (bool, u64, u64, Reverse<(&'t Path, &'t OsStr)>);
+/// whether it is still shown there, and its path, of which the first counts.
+type Rank<'t> = (bool, u64, u64, bool, Reverse<(&'t Path, &'t OsStr)>);
 
 impl Repeated {
     pub(super) fn among(transcripts: &[Own<'_>]) -> Self {
@@ -57,7 +58,7 @@ impl Repeated {
             for event in own.events() {
                 let place = keys.binary_search(&event.key).ok();
                 let Some(best) = place.and_then(|place| best.get_mut(place)) else { continue };
-                let recorded = (at, event.tokens.output, event.tokens.total);
+                let recorded = (at, event.tokens.output, event.tokens.total, !event.abandoned);
                 if best.and_then(|best| rank(transcripts, best)) < rank(transcripts, recorded) {
                     *best = Some(recorded);
                 }
@@ -78,7 +79,7 @@ impl Repeated {
     }
 }
 
-fn rank<'t>(transcripts: &[Own<'t>], (at, output, total): Recorded) -> Option<Rank<'t>> {
+fn rank<'t>(transcripts: &[Own<'t>], (at, output, total, visible): Recorded) -> Option<Rank<'t>> {
     let Numbered { dir, name, transcript, .. } = transcripts.get(at)?.numbered;
-    Some((transcript.gone_since.is_none(), output, total, Reverse((dir, name))))
+    Some((transcript.gone_since.is_none(), output, total, visible, Reverse((dir, name))))
 }

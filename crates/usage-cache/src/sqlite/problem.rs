@@ -3,7 +3,7 @@ use std::{io, path::Path};
 use common_fs::FsError;
 use rusqlite::{Error, ErrorCode};
 
-use crate::trace::{DbProblem, DbProblemKind};
+use crate::{DbProblem, DbProblemKind};
 
 pub(super) fn of(path: &Path, error: Error) -> DbProblem {
     DbProblem { path: path.to_owned(), kind: kind(path, &error), source: Box::new(error) }

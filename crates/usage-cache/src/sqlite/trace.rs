@@ -8,7 +8,10 @@ use rusqlite::{
 };
 
 use super::problem;
-use crate::trace::{DbProblem, Ends, OnRow, Row, RowId, RowTime, Since, TraceDb, TraceView};
+use crate::{
+    DbProblem,
+    trace::{Ends, OnRow, Row, RowId, RowTime, Since, TraceDb, TraceView},
+};
 
 const ROWS: &str = "select rowid, ts, feedback_log_body from logs \
     where rowid > ?1 and rowid <= ?2 order by rowid";

@@ -20,6 +20,7 @@ use crate::{
     log::{EventLog, Kind},
     models::{Model, ModelId, Models},
     rollup::{Bucket, PriceClass, Quarter, Rollup},
+    sessions::{DatabaseLooks, KnownDatabase},
     transcript::{Anchor, Fingerprint, LineCounts, Transcript},
     wire::{Sealed, from_hex, seal, to_hex, to_path, to_text, unseal},
 };
@@ -87,6 +88,8 @@ pub(super) enum Content {
     Delta { extends: u64, transcript: Transcript },
     /// It is forgotten.
     Removed,
+    /// It is a database of sessions, of which all is known.
+    Database(KnownDatabase),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -102,7 +105,24 @@ struct Row<'a> {
     /// Without one, the path is forgotten.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     transcript: Option<TranscriptRow<'a>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    database: Option<DatabaseRow>,
 }
+
+/// What a database looked like, and its write-ahead log.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct DatabaseRow {
+    main: FileRow,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    wal: Option<FileRow>,
+    looked_at_ns: i64,
+    /// A hash of its sessions.
+    sessions: String,
+}
+
+/// Device, inode, bytes, and when it was modified and changed, in nanoseconds.
+type FileRow = (u64, u64, u64, i64, i64);
 
 #[derive(Serialize, Deserialize)]
 struct SupersededRow {
@@ -229,12 +249,53 @@ fn row(path: &Path, entry: &Entry, transcript: TranscriptRow<'_>, extends: Optio
         superseded: superseded.collect(),
         extends: extends.map(|sum| Cow::Owned(to_hex(sum))),
         transcript: Some(transcript),
+        database: None,
     })
+}
+
+/// The line that says what a database looked like when all in it was known.
+pub(super) fn database_line(path: &Path, known: &KnownDatabase) -> Sealed {
+    let file = |looks: &Fingerprint| {
+        let Fingerprint { id, size_bytes, modified, changed } = looks;
+        (id.dev, id.ino, *size_bytes, modified.unix_nanos(), changed.unix_nanos())
+    };
+    seal(&Row {
+        path: to_text(path),
+        superseded: Vec::new(),
+        extends: None,
+        transcript: None,
+        database: Some(DatabaseRow {
+            main: file(&known.looks.main),
+            wal: known.looks.log.as_ref().map(file),
+            looked_at_ns: known.looks.at.unix_nanos(),
+            sessions: to_hex(known.sessions),
+        }),
+    })
+}
+
+impl DatabaseRow {
+    fn read(self) -> Option<KnownDatabase> {
+        let file = |(dev, ino, size_bytes, modified, changed): FileRow| Fingerprint {
+            id: FileId { dev, ino },
+            size_bytes,
+            modified: Timestamp::from_unix_nanos(modified),
+            changed: Timestamp::from_unix_nanos(changed),
+        };
+        let at = Timestamp::from_unix_nanos(self.looked_at_ns);
+        let looks = DatabaseLooks { main: file(self.main), log: self.wal.map(file), at };
+        Some(KnownDatabase { looks, sessions: from_hex(&self.sessions)? })
+    }
 }
 
 /// The line that makes a path forgotten.
 pub(super) fn removed_line(path: &Path) -> Sealed {
-    seal(&Row { path: to_text(path), superseded: Vec::new(), extends: None, transcript: None })
+    seal(&Row {
+        path: to_text(path),
+        superseded: Vec::new(),
+        extends: None,
+        transcript: None,
+        database: None,
+    })
 }
 
 /// Reads a line after the first; `None` if it is damaged.
@@ -246,7 +307,10 @@ pub(super) fn read_record(line: &[u8], models: &mut Models, sources: &mut Names)
     });
     let superseded = superseded.collect::<Option<_>>()?;
     let content = match (row.transcript, row.extends) {
-        (None, _) => Content::Removed,
+        (None, _) => match row.database {
+            Some(database) => Content::Database(database.read()?),
+            None => Content::Removed,
+        },
         (Some(transcript), None) => Content::Full(transcript.read(models, sources)?),
         (Some(transcript), Some(sum)) => Content::Delta {
             extends: from_hex(&sum)?,

@@ -130,6 +130,10 @@ impl Reading {
                 self.entries.remove(&path);
                 return Some(());
             }
+            Content::Database(known) => {
+                self.entries.databases.insert(path, known);
+                return Some(());
+            }
             Content::Full(transcript) => (transcript, bytes, 0, 0),
             Content::Delta { extends, transcript } => {
                 let before = self.entries.get(&path)?.saved.as_ref()?;

@@ -137,8 +137,12 @@ impl<'d> Saver<'d> {
         seen: Seen,
     ) -> Result<(), SaveError> {
         let (mut lines, mut removed) = (Vec::new(), Vec::new());
-        let mut saved = Vec::new();
+        let (mut saved, mut databases) = (Vec::new(), Vec::new());
         for path in changed {
+            if let Some(known) = entries.databases.get(path) {
+                databases.extend(format::database_line(path, known).line);
+                continue;
+            }
             match entries.get(path).map(|entry| line(path, entry, models)) {
                 Some(Some((line, now))) => {
                     lines.extend(line);
@@ -152,6 +156,8 @@ impl<'d> Saver<'d> {
         // If a crash keeps a part of this, it is not the part that makes a path forgotten whose
         // transcript is recorded under another one.
         lines.extend(removed);
+        // The same is true of what is only right if all else is there.
+        lines.extend(databases);
         let new_len = seen.size_bytes + lines.len() as u64;
         let live = live_bytes(entries, &saved);
         if is_worth_compacting(live, new_len.saturating_sub(live)) {
@@ -183,6 +189,9 @@ impl<'d> Saver<'d> {
         let mut file = Replacement::begin(self.dir, &self.name, self.owner, FileMode::Private)?;
         let mut lines = format::header();
         let mut bytes = 0;
+        let databases = entries.databases.iter();
+        let databases = databases.flat_map(|(path, known)| format::database_line(path, known).line);
+        let databases: Vec<u8> = databases.collect();
         let mut sorted = entries.sorted_mut();
         let mut saved = Vec::with_capacity(sorted.len());
         for (path, entry) in &sorted {
@@ -197,6 +206,7 @@ impl<'d> Saver<'d> {
                 lines.clear();
             }
         }
+        lines.extend(databases);
         file.write(&lines)?;
         bytes += lines.len() as u64;
         let committed = file.commit();

@@ -82,7 +82,8 @@ impl<'u> Sums<'u> {
         let query = self.query;
         let is_gone = transcript.gone_since.is_some();
         let is_other = query.source.as_deref().is_some_and(|name| *name != *transcript.source);
-        if is_other || (is_gone && query.gone == Gone::Exclude) {
+        let is_left_out = is_gone && query.gone == Gone::Exclude;
+        if is_other || is_left_out || !self.resolution.counts(number) {
             return;
         }
         let mut used = Usage::default();

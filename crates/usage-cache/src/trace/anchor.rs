@@ -2,7 +2,8 @@ use std::ops::ControlFlow;
 
 use xxhash_rust::xxh3::Xxh3Default;
 
-use super::{DbProblem, Row, RowId, RowTime, TraceView};
+use super::{Row, RowId, RowTime, TraceView};
+use crate::DbProblem;
 
 /// How many rows are remembered by their content, spread over all. Codex deletes rows from
 /// everywhere, so that some of them go; one that has changed is enough to tell another database.

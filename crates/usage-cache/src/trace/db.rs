@@ -1,6 +1,8 @@
-use std::{ops::ControlFlow, path::PathBuf};
+use std::ops::ControlFlow;
 
 use common_fs::FileId;
+
+use crate::DbProblem;
 
 /// The number of a row. Codex never uses one again; those of later rows are higher.
 pub type RowId = i64;
@@ -100,57 +102,4 @@ pub struct Since {
     pub first: Option<RowId>,
     /// The earliest time of all rows, in seconds of the Unix epoch.
     pub earliest: Option<i64>,
-}
-
-/// Why a database cannot be read now.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot read `{}`: {}", path.display(), kind.in_words())]
-pub struct DbProblem {
-    /// The database.
-    pub path: PathBuf,
-    /// What is the matter.
-    pub kind: DbProblemKind,
-    /// What SQLite or the file system says.
-    #[source]
-    pub source: Box<dyn std::error::Error + Send + Sync>,
-}
-
-/// What can be the matter with a database.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum DbProblemKind {
-    /// Another process has it locked.
-    Busy,
-    /// There is none.
-    Missing,
-    /// It is damaged, or no database.
-    Corrupt,
-    /// It has not the tables and columns that it should have.
-    SchemaUnknown,
-    /// It, or the directory that it is in, must not be read.
-    NoPermission,
-}
-
-impl DbProblemKind {
-    /// One word, for programs.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Busy => "busy",
-            Self::Missing => "missing",
-            Self::Corrupt => "corrupt",
-            Self::SchemaUnknown => "schema_unknown",
-            Self::NoPermission => "no_permission",
-        }
-    }
-
-    /// The same for people.
-    pub fn in_words(self) -> &'static str {
-        match self {
-            Self::Busy => "another process has it locked",
-            Self::Missing => "there is no such file",
-            Self::Corrupt => "it is damaged, or no database",
-            Self::SchemaUnknown => "it has other tables than those that are known",
-            Self::NoPermission => "it must not be read",
-        }
-    }
 }

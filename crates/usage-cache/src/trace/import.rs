@@ -16,9 +16,10 @@ use serde::{
 };
 
 use super::{
-    DbProblem, Ends, Memo, PENDING_TURNS_MAX, Request, RowId, RowTime, TraceDb, anchor, memo::Turn,
+    Ends, Memo, PENDING_TURNS_MAX, Request, RowId, RowTime, TraceDb, anchor, memo::Turn,
     pending::Pending,
 };
+use crate::DbProblem;
 
 /// What CodexBar knew of a database.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,9 +5,10 @@ use std::ops::ControlFlow;
 use common_fs::FileId;
 
 use super::{
-    DbProblem, Ends, Memo, Row, RowId, TraceDb, TraceView,
+    Ends, Memo, Row, RowId, TraceDb, TraceView,
     anchor::{self, Anchored},
 };
+use crate::DbProblem;
 
 /// What a scan is to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,12 +8,12 @@ use std::{
 use common_fs::{Host, open_parent};
 
 use super::{
-    DbProblem, Imported, LastScan, Memo, OnScan, PriorityTurns, ScanRequest, ScanWork, TurnStore,
+    Imported, LastScan, Memo, OnScan, PriorityTurns, ScanRequest, ScanWork, TurnStore,
     TurnsProblem,
     file::{self, Loaded, Saved},
     scan,
 };
-use crate::{Databases, Locations};
+use crate::{Databases, DbProblem, Locations};
 
 /// What is known of a trace database, and what was done to know it.
 #[derive(Debug)]
@@ -253,7 +253,7 @@ impl TraceStatus {
     }
 
     /// One word for programs: `ok`, `unread` if the database was not looked at, or the
-    /// [kind](super::DbProblemKind::word) of its problem.
+    /// [kind](crate::DbProblemKind::word) of its problem.
     pub fn word(&self) -> &'static str {
         match &self.problem {
             Some(problem) => problem.kind.word(),

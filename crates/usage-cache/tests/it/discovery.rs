@@ -139,9 +139,46 @@ fn a_file_that_cannot_be_looked_at_keeps_its_history() {
 }
 
 #[test]
-fn compressed_archives_are_counted_as_passed_over() {
+fn compressed_archives_are_read() {
+    const ARCHIVE: &str = "a.jsonl.deleted.2026-02-05T12-04-05.006Z.zst";
     let world = World::new();
-    world.put("a.jsonl.deleted.2026-02-05T12-04-05.006Z.zst", b"\x28\xb5\x2f\xfd");
-    let found = world.refreshed().usage;
-    assert_eq!((found.status().compressed_files, found.status().cached_files), (1, 0));
+    let content = identified("e1", 7) + &identified("e2", 8);
+    let compressed = zstd::encode_all(content.as_bytes(), 1).unwrap();
+    world.put(ARCHIVE, &compressed);
+    world.wait();
+    let found = world.refreshed();
+    assert_eq!((tokens(&found.usage), found.work.scanned_files), (15, 1));
+    assert_eq!(world.refreshed().work.scanned_files, 0);
+    // Half of it is none, and counts as it was known.
+    world.put(ARCHIVE, &compressed[..compressed.len() / 2]);
+    world.wait();
+    let half = world.refreshed().usage;
+    assert_eq!((tokens(&half), half.status().unreadable.len()), (15, 1));
+    assert_eq!(world.cold().status().unreadable.len(), 1);
+    let mut damaged = compressed.clone();
+    damaged.truncate(4);
+    world.put(ARCHIVE, &damaged);
+    world.wait();
+    assert_eq!(world.refreshed().usage.status().freshness, Freshness::Partial);
+}
+
+#[test]
+fn a_transcript_that_is_archived_and_compressed_counts_once() {
+    let world = World::new();
+    let content = identified("e1", 7) + &identified("e2", 8);
+    world.put("a.jsonl", &content);
+    world.wait();
+    assert_eq!(tokens(&world.refreshed().usage), 15);
+    world.sim.fs.remove(path("a.jsonl"));
+    let more = content + &identified("e3", 1);
+    let compressed = zstd::encode_all(more.as_bytes(), 1).unwrap();
+    world.put("a.jsonl.deleted.2100-02-05T12-04-05.006Z.zst", &compressed);
+    world.wait();
+    let refreshed = world.refreshed();
+    assert_eq!((tokens(&refreshed.usage), refreshed.usage.status().gone_files), (16, 0));
+}
+
+/// An answer with an id.
+fn identified(id: &str, tokens: u64) -> String {
+    answer(tokens).replacen('{', &format!("{{\"id\":\"{id}\","), 1)
 }

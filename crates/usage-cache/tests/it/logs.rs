@@ -9,10 +9,8 @@ use std::{
 
 use common_fs::FileId;
 use usage_cache::{
-    Databases,
-    trace::{
-        DbProblem, DbProblemKind, Ends, OnRow, Row, RowId, RowTime, Since, TraceDb, TraceView,
-    },
+    Databases, DbProblem, DbProblemKind, SessionDb,
+    trace::{Ends, OnRow, Row, RowId, RowTime, Since, TraceDb, TraceView},
 };
 
 /// The databases of a simulated machine.
@@ -88,6 +86,10 @@ impl Databases for Logs {
             Some(Err(kind)) => Err(problem(path, *kind)),
             None => Err(problem(path, DbProblemKind::Missing)),
         }
+    }
+
+    fn open_sessions(&self, path: &Path) -> Result<Box<dyn SessionDb>, DbProblem> {
+        Err(problem(path, DbProblemKind::Missing))
     }
 }
 

@@ -8,6 +8,8 @@ mod cache_file;
 mod checkpoints;
 mod claude;
 mod codex;
+#[cfg(feature = "sqlite")]
+mod database;
 mod discovery;
 mod ledger;
 mod lives;

@@ -2,9 +2,8 @@
 
 use common_fs::sim::Sim;
 use usage_cache::{
-    CacheProblem, Codex, Locations, Options, Place, Prices, Query, Summary, Usage, UsageCache,
-    Zone,
-    trace::{DbProblemKind, TurnsProblem},
+    CacheProblem, Codex, DbProblemKind, Locations, Options, Place, Prices, Query, Summary, Usage,
+    UsageCache, Zone, trace::TurnsProblem,
 };
 
 use crate::logs::{Log, Logs, completed, request};

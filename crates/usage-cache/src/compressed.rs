@@ -1,0 +1,136 @@
+//! Content that is compressed by Zstandard, as if it were a file that is not.
+
+use std::{
+    io::{self, Read},
+    path::Path,
+    sync::{Mutex, PoisonError},
+};
+
+use common_fs::{File, FsError, Op, Stat};
+
+/// Frames that need more memory than this, as a power of two in bytes, are refused. Those of the
+/// runtimes need a few megabytes.
+const WINDOW_LOG_MAX: u32 = 26;
+
+/// Decompresses what `compressed` gives.
+fn decoder<'f>(compressed: impl Read + Send + 'f) -> io::Result<Box<dyn Read + Send + 'f>> {
+    let mut decoder = zstd::stream::read::Decoder::new(compressed)?;
+    decoder.window_log_max(WINDOW_LOG_MAX)?;
+    Ok(Box::new(decoder))
+}
+
+/// The content of a file, or of some bytes, decompressed. It is meant to be read from its
+/// beginning to its end.
+pub(crate) struct Decompressed<'f> {
+    path: &'f Path,
+    source: Source<'f>,
+    stream: Mutex<Option<Stream<'f>>>,
+}
+
+#[derive(Clone, Copy)]
+enum Source<'f> {
+    File(&'f dyn File),
+    Bytes { bytes: &'f [u8], compressed: bool },
+}
+
+/// Content that was read up to some offset.
+struct Stream<'f> {
+    content: Box<dyn Read + Send + 'f>,
+    offset: u64,
+}
+
+impl<'f> Decompressed<'f> {
+    /// The content of a file that is compressed.
+    pub(crate) fn file(file: &'f dyn File) -> Self {
+        Self { path: file.path(), source: Source::File(file), stream: Mutex::default() }
+    }
+
+    /// The content of some bytes, which may be compressed, that are part of the file at `path`.
+    pub(crate) fn bytes(path: &'f Path, bytes: &'f [u8], compressed: bool) -> Self {
+        let source = Source::Bytes { bytes, compressed };
+        Self { path, source, stream: Mutex::default() }
+    }
+
+    fn open(&self) -> io::Result<Stream<'f>> {
+        let content = match self.source {
+            Source::File(file) => decoder(FileReader { file, offset: 0 })?,
+            Source::Bytes { bytes, compressed: true } => decoder(bytes)?,
+            Source::Bytes { bytes, compressed: false } => Box::new(bytes),
+        };
+        Ok(Stream { content, offset: 0 })
+    }
+
+    fn read(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let mut stream = self.stream.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut now = match stream.take().filter(|stream| stream.offset <= offset) {
+            Some(stream) => stream,
+            None => self.open()?,
+        };
+        let ahead = offset - now.offset;
+        now.offset += io::copy(&mut now.content.by_ref().take(ahead), &mut io::sink())?;
+        let read = if now.offset == offset { now.content.read(buffer)? } else { 0 };
+        now.offset += read as u64;
+        *stream = Some(now);
+        Ok(read)
+    }
+
+    fn error(&self, op: Op, source: impl Into<io::Error>) -> FsError {
+        FsError { op, path: self.path.to_owned(), source: source.into() }
+    }
+}
+
+/// A file from its beginning to its end.
+struct FileReader<'f> {
+    file: &'f dyn File,
+    offset: u64,
+}
+
+impl Read for FileReader<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read_at(buffer, self.offset).map_err(|error| error.source)?;
+        self.offset += read as u64;
+        Ok(read)
+    }
+}
+
+impl File for Decompressed<'_> {
+    fn path(&self) -> &Path {
+        self.path
+    }
+
+    /// That of the file as it is.
+    fn stat(&self) -> Result<Stat, FsError> {
+        match self.source {
+            Source::File(file) => file.stat(),
+            Source::Bytes { .. } => Err(self.error(Op::Stat, io::ErrorKind::Unsupported)),
+        }
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize, FsError> {
+        self.read(buffer, offset).map_err(|error| self.error(Op::Read, error))
+    }
+
+    fn write(&self, _: &[u8]) -> Result<usize, FsError> {
+        Err(self.error(Op::Write, io::ErrorKind::Unsupported))
+    }
+
+    fn set_len(&self, _: u64) -> Result<(), FsError> {
+        Err(self.error(Op::Write, io::ErrorKind::Unsupported))
+    }
+
+    fn set_mode(&self, _: u32) -> Result<(), FsError> {
+        Err(self.error(Op::Write, io::ErrorKind::Unsupported))
+    }
+
+    fn set_owner(&self, _: u32, _: u32) -> Result<(), FsError> {
+        Err(self.error(Op::Write, io::ErrorKind::Unsupported))
+    }
+
+    fn sync(&self) -> Result<(), FsError> {
+        Err(self.error(Op::Sync, io::ErrorKind::Unsupported))
+    }
+
+    fn try_lock(&self) -> Result<bool, FsError> {
+        Err(self.error(Op::Lock, io::ErrorKind::Unsupported))
+    }
+}

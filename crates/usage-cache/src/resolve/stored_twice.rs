@@ -1,0 +1,66 @@
+use std::{
+    collections::{HashMap, HashSet},
+    path::Path,
+};
+
+use super::Numbered;
+use crate::{Name, OpenClaw, Source as _, openclaw};
+
+/// A session, as what is known of it in a database and in files.
+#[derive(Default)]
+struct Session<'t> {
+    in_database: Option<Numbered<'t>>,
+    in_files: Vec<Numbered<'t>>,
+}
+
+/// The transcripts of OpenClaw's sessions that are also known from elsewhere, and do not count.
+///
+/// A session moves from a file into the database of its agent, and back into a file when it is
+/// deleted. What is in the database counts; where it is gone from there, it or its files do,
+/// whichever knows more, and files that exist before what does not.
+pub(super) fn stored_twice(transcripts: &[Numbered<'_>]) -> HashSet<usize> {
+    let agents: HashSet<&Path> = transcripts
+        .iter()
+        .filter_map(|numbered| openclaw::agent_of_database(numbered.dir))
+        .collect();
+    if agents.is_empty() {
+        return HashSet::new();
+    }
+    let mut sessions: HashMap<(&Path, &[u8]), Session<'_>> = HashMap::new();
+    for numbered in transcripts {
+        if let Some(agent) = openclaw::agent_of_database(numbered.dir) {
+            let key = (agent, numbered.name.as_encoded_bytes());
+            sessions.entry(key).or_default().in_database = Some(*numbered);
+        } else if let Some(agent) = openclaw::agent_of_files(numbered.dir)
+            && agents.contains(agent)
+            && let Name::Transcript(name) = OpenClaw.classify(numbered.name)
+            && let Some(session) = name.session
+        {
+            sessions.entry((agent, session)).or_default().in_files.push(*numbered);
+        }
+    }
+    sessions.values().flat_map(Session::without).collect()
+}
+
+impl Session<'_> {
+    /// Those that do not count.
+    fn without(&self) -> Vec<usize> {
+        let Some(stored) = self.in_database.filter(|_| !self.in_files.is_empty()) else {
+            return Vec::new();
+        };
+        let events = |numbered: &Numbered<'_>| {
+            let rollup = numbered.transcript.rollup.buckets().iter();
+            let added_up: u64 = rollup.map(|bucket| bucket.events).sum();
+            added_up + numbered.transcript.log.keys().len() as u64
+        };
+        let is_present = |numbered: &Numbered<'_>| numbered.transcript.gone_since.is_none();
+        let in_files: u64 = self.in_files.iter().map(events).sum();
+        let files_exist = self.in_files.iter().any(is_present);
+        let counts = is_present(&stored) || (in_files, files_exist) <= (events(&stored), false);
+        if counts {
+            self.in_files.iter().map(|numbered| numbered.number).collect()
+        } else {
+            vec![stored.number]
+        }
+    }
+}
