@@ -1,89 +1,57 @@
 //! The binary as people use it, on real files.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use std::{
-    path::PathBuf,
-    process::{Command, Output, Stdio},
-};
+mod common;
+
+use std::path::PathBuf;
 
 use demo_corpus::{Corpus, Truth};
 use serde_json::Value;
-use tempfile::TempDir;
 
-/// A home directory with OpenClaw transcripts.
-struct Home {
-    dir: TempDir,
-    truth: Truth,
+use common::Home;
+
+/// A home directory with OpenClaw transcripts, and what they add up to.
+fn with_transcripts() -> (Home, Truth) {
+    let home = Home::empty();
+    let files = (Corpus { sessions: 12, ..Corpus::SMALL }).openclaw();
+    let truth = write(&home, ".openclaw", files);
+    (home, truth)
 }
 
-impl Home {
-    fn empty() -> Self {
-        Self { dir: tempfile::tempdir().unwrap(), truth: Truth::default() }
+fn write(home: &Home, root: &str, files: impl Iterator<Item = demo_corpus::File>) -> Truth {
+    let mut truth = Truth::default();
+    for file in files {
+        home.write(&format!("{root}/{}", file.path.display()), &file.content);
+        truth.events += file.truth.events;
+        truth.tokens += file.truth.tokens;
+        truth.cost_nanos += file.truth.cost_nanos;
     }
+    truth
+}
 
-    fn with_transcripts() -> Self {
-        let mut home = Self::empty();
-        for file in (Corpus { sessions: 12, ..Corpus::SMALL }).openclaw() {
-            let path = home.path(".openclaw").join(&file.path);
-            fs_err::create_dir_all(path.parent().unwrap()).unwrap();
-            fs_err::write(path, &file.content).unwrap();
-            home.truth.events += file.truth.events;
-            home.truth.tokens += file.truth.tokens;
-            home.truth.cost_nanos += file.truth.cost_nanos;
-        }
-        home
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
-    }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_usage-cache"));
-        command.args(arguments).env_clear().env("HOME", self.dir.path()).stdin(Stdio::null());
-        command
-    }
-
-    fn run(&self, arguments: &[&str]) -> Output {
-        self.command(arguments).output().unwrap()
-    }
-
-    /// Standard output of a run that succeeds without a word on standard error.
-    fn stdout(&self, arguments: &[&str]) -> String {
-        let output = self.run(arguments);
-        assert!(output.status.success(), "{output:?}");
-        assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    fn json(&self, arguments: &[&str]) -> Value {
-        serde_json::from_str(&self.stdout(arguments)).unwrap()
-    }
-
-    fn transcripts(&self) -> Vec<PathBuf> {
-        let sessions = self.path(".openclaw/agents/main/sessions");
-        let mut paths: Vec<_> =
-            fs_err::read_dir(sessions).unwrap().map(|entry| entry.unwrap().path()).collect();
-        paths.sort();
-        paths
-    }
+fn transcripts(home: &Home) -> Vec<PathBuf> {
+    let sessions = home.path(".openclaw/agents/main/sessions");
+    let mut paths: Vec<_> =
+        fs_err::read_dir(sessions).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    paths
 }
 
 #[test]
 fn the_report_is_exact_cold_and_warm() {
-    let home = Home::with_transcripts();
+    let (home, truth) = with_transcripts();
     for _ in 0..2 {
         let report = home.json(&["daily", "--json", "--timezone", "UTC"]);
         assert_eq!(report["schemaVersion"], 1);
-        assert_eq!(report["totals"]["totalTokens"], home.truth.tokens);
-        assert_eq!(report["totals"]["totalCostNanoUsd"], home.truth.cost_nanos);
-        assert_eq!(report["totals"]["events"], home.truth.events);
+        assert_eq!(report["totals"]["totalTokens"], truth.tokens);
+        assert_eq!(report["totals"]["totalCostNanoUsd"], truth.cost_nanos);
+        assert_eq!(report["totals"]["events"], truth.events);
         assert_eq!(report["status"]["status"], "fresh");
         let daily = report["daily"].as_array().unwrap();
         let sum = |key: &str| daily.iter().map(|day| day[key].as_u64().unwrap()).sum::<u64>();
-        assert_eq!(sum("totalTokens"), home.truth.tokens);
+        assert_eq!(sum("totalTokens"), truth.tokens);
         let classes = ["inputTokens", "outputTokens", "cacheCreationTokens", "cacheReadTokens"];
-        assert_eq!(classes.map(sum).iter().sum::<u64>(), home.truth.tokens);
+        assert_eq!(classes.map(sum).iter().sum::<u64>(), truth.tokens);
         for day in daily {
             let models = day["modelBreakdowns"].as_array().unwrap();
             assert!(models.iter().all(|model| model["modelName"].is_string()));
@@ -99,7 +67,7 @@ fn the_report_is_exact_cold_and_warm() {
 
 #[test]
 fn the_overview_and_the_table_are_for_people() {
-    let home = Home::with_transcripts();
+    let (home, _) = with_transcripts();
     let overview = home.stdout(&[]);
     assert!(overview.starts_with("Today"), "{overview}");
     for text in ["This month", "All time", "Date", "Cache read", "Total tokens"] {
@@ -116,7 +84,7 @@ fn the_overview_and_the_table_are_for_people() {
 
 #[test]
 fn days_and_zones_can_be_chosen() {
-    let home = Home::with_transcripts();
+    let (home, _) = with_transcripts();
     let all = home.json(&["--json", "--timezone", "UTC"]);
     let days = |report: &Value| -> Vec<String> {
         let days = report["daily"].as_array().unwrap().iter();
@@ -137,13 +105,13 @@ fn days_and_zones_can_be_chosen() {
 
 #[test]
 fn comma_separated_values_have_a_row_per_day() {
-    let home = Home::with_transcripts();
+    let (home, truth) = with_transcripts();
     let csv = home.stdout(&["daily", "--csv"]);
     let mut lines = csv.lines();
     let header = "date,inputTokens,outputTokens,cacheCreationTokens,cacheReadTokens,totalTokens,totalCost,events,unpricedEvents";
     assert_eq!(lines.next(), Some(header));
     let tokens = |line: &str| line.split(',').nth(5).unwrap().parse::<u64>().unwrap();
-    assert_eq!(lines.map(tokens).sum::<u64>(), home.truth.tokens);
+    assert_eq!(lines.map(tokens).sum::<u64>(), truth.tokens);
     let breakdown = home.stdout(&["daily", "--csv", "--breakdown"]);
     assert!(breakdown.starts_with("date,provider,modelName,inputTokens,"), "{breakdown}");
 }
@@ -173,7 +141,7 @@ fn the_demo_needs_nothing_and_leaves_nothing() {
 
 #[test]
 fn the_status_reads_no_transcript() {
-    let home = Home::with_transcripts();
+    let (home, _) = with_transcripts();
     let before = home.json(&["status", "--json"]);
     assert_eq!(before["status"]["status"], "stale");
     assert_eq!(before["status"]["pendingFiles"], 12);
@@ -185,15 +153,15 @@ fn the_status_reads_no_transcript() {
 
 #[test]
 fn deleted_transcripts_stay_counted_unless_asked_otherwise() {
-    let home = Home::with_transcripts();
+    let (home, truth) = with_transcripts();
     home.stdout(&["refresh"]);
-    fs_err::remove_file(&home.transcripts()[0]).unwrap();
+    fs_err::remove_file(&transcripts(&home)[0]).unwrap();
     let report = home.json(&["--json"]);
-    assert_eq!(report["totals"]["totalTokens"], home.truth.tokens);
+    assert_eq!(report["totals"]["totalTokens"], truth.tokens);
     assert_eq!(report["status"]["goneFiles"], 1);
     let gone = report["status"]["gone"]["totalTokens"].as_u64().unwrap();
     let present = home.json(&["--json", "--present-only"]);
-    assert_eq!(present["totals"]["totalTokens"], home.truth.tokens - gone);
+    assert_eq!(present["totals"]["totalTokens"], truth.tokens - gone);
     let text = home.stdout(&[]);
     assert!(text.contains("in transcripts that no longer exist"), "{text}");
 }
@@ -238,7 +206,7 @@ fn without_a_home_it_says_what_to_set() {
 
 #[test]
 fn a_time_zone_that_is_set_wrongly_is_a_warning() {
-    let home = Home::with_transcripts();
+    let (home, _) = with_transcripts();
     let output = home.command(&["--json"]).env("TZ", "Mars/Olympus").output().unwrap();
     assert!(output.status.success(), "{output:?}");
     let stderr = String::from_utf8(output.stderr).unwrap();
@@ -249,9 +217,9 @@ fn a_time_zone_that_is_set_wrongly_is_a_warning() {
 
 #[test]
 fn names_from_data_do_nothing_to_the_terminal() {
-    let home = Home::with_transcripts();
+    let (home, _) = with_transcripts();
     let line = r#"{"timestamp":"2026-08-30T00:00:00Z","message":{"role":"user","provider":"p\u001b","model":"\u001b]0;x\u0007\nTotal","usage":{"input":1}}}"#;
-    fs_err::write(&home.transcripts()[0], format!("{line}\n")).unwrap();
+    fs_err::write(&transcripts(&home)[0], format!("{line}\n")).unwrap();
     let text = home.stdout(&["daily", "--breakdown"]);
     assert!(text.contains(r"\u{1b}]0;x\u{7}\nTotal"), "{text}");
     assert!(text.contains(r"p\u{1b}/"), "{text}");
@@ -268,14 +236,14 @@ fn names_from_data_do_nothing_to_the_terminal() {
 
 #[test]
 fn days_without_usage_are_told() {
-    let home = Home::with_transcripts();
+    let (home, _) = with_transcripts();
     let text = home.stdout(&["daily", "--since", "2030-01-01"]);
     assert!(text.starts_with("No usage in these days."), "{text}");
 }
 
 #[test]
 fn a_state_directory_that_cannot_be_created_is_a_warning() {
-    let home = Home::with_transcripts();
+    let (home, truth) = with_transcripts();
     fs_err::write(home.path("file"), b"").unwrap();
     let state = home.path("file/state");
     let output = home.command(&["--json"]).env("UPKEEP_STATE_DIR", &state).output().unwrap();
@@ -284,19 +252,14 @@ fn a_state_directory_that_cannot_be_created_is_a_warning() {
     assert!(stderr.contains("warning: the cache cannot be saved"), "{stderr}");
     assert!(stderr.contains("file"), "{stderr}");
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(report["totals"]["totalTokens"], home.truth.tokens);
+    assert_eq!(report["totals"]["totalTokens"], truth.tokens);
     assert_eq!(report["status"]["cacheProblems"].as_array().unwrap().len(), 1);
 }
 
 #[test]
 fn a_reader_that_has_enough_is_no_error() {
-    let home = Home::with_transcripts();
-    let mut child =
-        home.command(&[]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    drop(child.stdout.take());
-    let output = child.wait_with_output().unwrap();
-    assert!(output.status.success(), "{output:?}");
-    assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
+    let (home, _) = with_transcripts();
+    home.run_unheard(&[]);
 }
 
 /// A home directory with the transcripts of all runtimes, and what each adds up to.
@@ -308,18 +271,8 @@ fn home_of_all() -> (Home, [(&'static str, Truth); 3]) {
         ("codex", ".codex", corpus.codex().collect()),
         ("openclaw", ".openclaw", corpus.openclaw().collect()),
     ];
-    let truths = runtimes.map(|(source, root, files)| {
-        let mut truth = Truth::default();
-        for file in files {
-            let path = home.path(root).join(&file.path);
-            fs_err::create_dir_all(path.parent().unwrap()).unwrap();
-            fs_err::write(path, &file.content).unwrap();
-            truth.events += file.truth.events;
-            truth.tokens += file.truth.tokens;
-            truth.cost_nanos += file.truth.cost_nanos;
-        }
-        (source, truth)
-    });
+    let truths =
+        runtimes.map(|(source, root, files)| (source, write(&home, root, files.into_iter())));
     (home, truths)
 }
 
