@@ -36,6 +36,12 @@ enum Task {
         /// A state directory of OpenClaw
         root: std::path::PathBuf,
     },
+    /// Scan a trace database and print what that took; `proof` calls it
+    #[command(hide = true)]
+    MeasureTrace(proof::MeasureTrace),
+    /// Append to a trace database and prune it; `proof` calls it
+    #[command(hide = true)]
+    WriteTrace(proof::WriteTrace),
 }
 
 fn main() -> ExitCode {
@@ -45,6 +51,8 @@ fn main() -> ExitCode {
         Task::Prices(args) => prices::run(&args),
         Task::Proof(args) => proof::run(&args),
         Task::MeasureRefresh { root } => proof::measure(&root),
+        Task::MeasureTrace(args) => proof::measure_trace(&args),
+        Task::WriteTrace(args) => proof::write_trace(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

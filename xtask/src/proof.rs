@@ -1,12 +1,16 @@
 //! Proofs: the production code on real files, with its claims checked.
 //!
-//! A claim is a count or a size. Times are printed, but depend on the machine; the one that is
-//! claimed is processor time, and only at full size.
+//! A claim is a count or a size. Times are printed, but depend on the machine; those that are
+//! claimed are processor time, and only at full size.
 
 mod counted_fs;
+mod trace_relaunch;
 mod usage_limits;
 mod usage_refresh;
 
+pub(crate) use trace_relaunch::{
+    MeasureTrace, WriteTrace, measure as measure_trace, write as write_trace,
+};
 pub(crate) use usage_limits::measure;
 
 use anyhow::{bail, ensure};
@@ -26,6 +30,20 @@ pub(crate) struct Args {
     /// How many sessions usage-refresh makes, instead of its usual sizes
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     sessions: Option<u32>,
+    /// How large a database trace-relaunch makes, such as 800MB, instead of its usual size
+    #[arg(long, value_name = "SIZE", value_parser = bytes)]
+    size: Option<u64>,
+}
+
+/// Reads a size as `--size` has it.
+fn bytes(text: &str) -> Result<u64, String> {
+    let text = text.to_ascii_uppercase();
+    let (number, unit) = match text.strip_suffix("GB") {
+        Some(number) => (number, 1_000_000_000),
+        None => (text.strip_suffix("MB").unwrap_or_default(), 1_000_000),
+    };
+    let bytes = number.parse::<u64>().ok().and_then(|number| number.checked_mul(unit));
+    bytes.ok_or_else(|| "a number of megabytes or gigabytes, such as 800MB or 1GB".to_owned())
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -34,6 +52,8 @@ enum Scenario {
     UsageRefresh,
     /// How much memory, processor time and writing a refresh may take
     UsageLimits,
+    /// Codex's trace database: a scan from nothing, and one after a relaunch, beside a writer
+    TraceRelaunch,
     /// All of them
     All,
 }
@@ -45,6 +65,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     }
     if all || args.scenario.contains(&Scenario::UsageLimits) {
         usage_limits(args)?;
+    }
+    if all || args.scenario.contains(&Scenario::TraceRelaunch) {
+        trace_relaunch(args)?;
     }
     crate::say("All runtime assertions passed.")
 }
@@ -68,6 +91,15 @@ fn usage_limits(args: &Args) -> anyhow::Result<()> {
     crate::say(&serde_json::to_string_pretty(&usage_limits::prove(args.quick)?)?)
 }
 
+fn trace_relaunch(args: &Args) -> anyhow::Result<()> {
+    if !args.json {
+        crate::say("trace-relaunch: all rows, then the new ones, while a writer goes on")?;
+    }
+    let usual = if args.quick { trace_relaunch::SIZE_QUICK } else { trace_relaunch::SIZE };
+    let report = trace_relaunch::prove(args.size.unwrap_or(usual))?;
+    crate::say(&serde_json::to_string_pretty(&report)?)
+}
+
 /// A claim that has to hold, with the numbers that it is about.
 fn claim(what: &str, measured: u64, expected: u64) -> anyhow::Result<()> {
     ensure!(measured == expected, "{what}: expected {expected}, got {measured}");
@@ -80,4 +112,20 @@ fn claim_at_most(what: &str, measured: u64, limit: u64) -> anyhow::Result<()> {
         bail!("{what}: expected at most {limit}, got {measured}");
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes() {
+        let table = [("800MB", 800_000_000), ("40mb", 40_000_000), ("1GB", 1_000_000_000)];
+        for (text, size) in table {
+            assert_eq!(bytes(text), Ok(size));
+        }
+        for text in ["", "MB", "800", "1.5GB", "-1MB", "99999999999999GB", "1TB"] {
+            assert!(bytes(text).is_err(), "{text}");
+        }
+    }
 }
