@@ -278,7 +278,7 @@ fn the_status_says_what_is_known_and_looks_at_no_row() {
     assert_eq!(after["artifact"], home.path(ARTIFACT).to_str().unwrap());
     let text = home.stdout(&["trace", "status"]);
     for line in [
-        &format!("Read         all rows, up to row {ROWS}\n") as &str,
+        &format!("Read         all rows, up to row {ROWS}, or further\n") as &str,
         "Found        1 priority turn, 2 answers kept\n",
         "Known        1 turn in all, also of rows that are gone\n",
     ] {

@@ -18,6 +18,13 @@ use crate::{
     text::{self, count, counted, plain},
 };
 
+/// What the status is shown for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    Status,
+    Import,
+}
+
 /// CodexBar's file has some kilobytes.
 const IMPORT_BYTES_MAX: usize = 64 * 1024 * 1024;
 
@@ -34,7 +41,7 @@ fn status(interrupt: &Interrupt, args: TraceStatusArgs) -> anyhow::Result<ExitCo
         let request = ScanRequest { force: true, ..ScanRequest::ALL };
         let update =
             |on_scan: OnScan<'_>| trace::update(host, &locations, &Sqlite, request, on_scan);
-        return show(interrupt, update, args.json);
+        return show(interrupt, update, args.json, Shown::Status);
     }
     let (usage, problems) = usage_cache::open(host, &options(&locations));
     let status = usage.status().trace.as_ref().context("no trace database is looked for")?;
@@ -48,7 +55,7 @@ fn import(interrupt: &Interrupt, args: &TraceImportArgs) -> anyhow::Result<ExitC
         .with_context(|| format!("cannot import `{}`", args.file.display()))?;
     let update =
         |on_scan: OnScan<'_>| trace::update_imported(host, &locations, &Sqlite, imported, on_scan);
-    show(interrupt, update, args.json)
+    show(interrupt, update, args.json, Shown::Import)
 }
 
 fn read_import(path: &Path) -> anyhow::Result<Vec<Imported>> {
@@ -63,6 +70,7 @@ fn show(
     interrupt: &Interrupt,
     update: impl FnOnce(OnScan<'_>) -> Updated,
     json: bool,
+    shown: Shown,
 ) -> anyhow::Result<ExitCode> {
     let mut bar = Bar::new();
     let Updated { status, problems, .. } = update(&mut |scan| {
@@ -79,6 +87,9 @@ fn show(
     }
     let problems: Vec<CacheProblem> = problems.into_iter().map(CacheProblem::Turns).collect();
     let status = status.context("no trace database is looked for")?;
+    if shown == Shown::Import && !status.adopted && !json {
+        message("nothing was imported: it is about another database, or nothing new");
+    }
     print_status(&status, &problems, json)?;
     Ok(if status.problem.is_some() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
@@ -106,8 +117,10 @@ fn for_people(status: &TraceStatus, problems: &[CacheProblem]) -> String {
     } else {
         "all rows".to_owned()
     };
+    // Where the last report has stopped is saved with what is new, or every so many rows.
+    let saved = if status.looked_at { "" } else { ", or further" };
     let mut text = format!(
-        "Database     {} ({})\nState        {state}\nRead         {covered}, up to row {}\nFound        {}, {} kept\nKnown        {} in all, also of rows that are gone\nKept in      {} ({})\n",
+        "Database     {} ({})\nState        {state}\nRead         {covered}, up to row {}{saved}\nFound        {}, {} kept\nKnown        {} in all, also of rows that are gone\nKept in      {} ({})\n",
         plain(&status.path.display().to_string()),
         bytes(status.size_bytes, "not there"),
         status.cursor,

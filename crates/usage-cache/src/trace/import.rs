@@ -160,9 +160,11 @@ impl Imported {
         if inode != Some(file.ino) || last < memo.cursor {
             return Ok(None);
         }
-        let missing: HashSet<RowId> = view.missing(&mut memo.rows())?.into_iter().collect();
+        let mut rows = memo.rows().chain(memo.pending_rows());
+        let missing: HashSet<RowId> = view.missing(&mut rows)?.into_iter().collect();
+        drop(rows);
         memo.forget(&missing);
-        let rows: Vec<RowId> = memo.rows().collect();
+        let rows: Vec<RowId> = memo.rows().chain(memo.pending_rows()).collect();
         let mut found = Memo::new(memo.since);
         for row in &rows {
             view.rows(row - 1, *row, &mut |row| {

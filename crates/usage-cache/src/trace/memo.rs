@@ -129,13 +129,16 @@ impl Memo {
         }
     }
 
-    /// The rows that something is kept of.
+    /// The rows of turns with priority. Those that are pending may be gone: whether they are is
+    /// asked when they become part of a turn.
     pub(super) fn rows(&self) -> impl Iterator<Item = RowId> {
-        let known = self.turns.values();
-        let known =
-            known.flat_map(|turn| turn.requests.keys().chain(turn.completions.keys()).copied());
-        let pending = self.pending.iter();
-        known.chain(pending.flat_map(|(_, completions)| completions.keys().copied()))
+        let turns = self.turns.values();
+        turns.flat_map(|turn| turn.requests.keys().chain(turn.completions.keys()).copied())
+    }
+
+    /// The rows that are pending.
+    pub(super) fn pending_rows(&self) -> impl Iterator<Item = RowId> {
+        self.pending.iter().flat_map(|(_, completions)| completions.keys().copied())
     }
 
     /// Forgets rows that are not there any more. A turn without any request is not known to have
@@ -144,7 +147,7 @@ impl Memo {
         if rows.is_empty() {
             return;
         }
-        self.pending.retain(|row| !rows.contains(&row));
+        self.pending.forget(rows);
         for turn in self.turns.values_mut() {
             turn.requests.retain(|row, _| !rows.contains(row));
             turn.completions.retain(|row, _| !rows.contains(row));

@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::RowId;
 
@@ -63,10 +63,10 @@ impl Pending {
     }
 
     /// Forgets rows, and turns without any.
-    pub(super) fn retain(&mut self, is_kept: impl Fn(RowId) -> bool) {
+    pub(super) fn forget(&mut self, rows: &HashSet<RowId>) {
         let order = &mut self.order;
         self.by_turn.retain(|_, (place, completions)| {
-            completions.retain(|row, _| is_kept(*row));
+            completions.retain(|row, _| !rows.contains(row));
             if completions.is_empty() {
                 order.remove(place);
             }

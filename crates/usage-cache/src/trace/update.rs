@@ -176,7 +176,9 @@ impl<'u> Update<'u> {
         };
         for imported in scan.imported {
             if let Ok(Some(adopted)) = imported.adopt(db.as_mut())
-                && memo.as_ref().is_none_or(|memo| memo.cursor < adopted.cursor)
+                && memo
+                    .as_ref()
+                    .is_none_or(|memo| memo.file != adopted.file || memo.cursor < adopted.cursor)
             {
                 memo = Some(adopted);
                 (self.status.adopted, self.has_news) = (true, true);
@@ -189,7 +191,7 @@ impl<'u> Update<'u> {
         self.status.problem = scanned.err();
         (self.status.work, self.status.scan) = (work, elapsed);
         let Some(memo) = memo.filter(|memo| memo.file.is_some()) else { return };
-        let last_scan = if work.rows == 0 {
+        let last_scan = if work.rows == 0 && work.restarted.is_none() {
             self.store.last_scan(&path)
         } else {
             Some(LastScan { at: self.host.clock.now(), elapsed, work })

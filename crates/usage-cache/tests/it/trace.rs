@@ -42,11 +42,12 @@ fn names(memo: &Memo) -> Vec<String> {
     turns(memo).into_iter().map(|(turn, _)| turn).collect()
 }
 
-/// The rows that are remembered by their content may be other ones.
+/// The rows that are remembered by their content may be other ones, and of those that are
+/// pending some may be gone.
 fn assert_same(memo: &Memo, cold: &Memo) {
     assert_eq!(turns(memo), turns(cold));
-    let kept = |memo: &Memo| (memo.completions(), memo.cursor(), memo.since());
-    assert_eq!(kept(memo), kept(cold));
+    assert_eq!((memo.cursor(), memo.since()), (cold.cursor(), cold.since()));
+    assert!(cold.completions() <= memo.completions());
 }
 
 fn logs(bodies: impl IntoIterator<Item = String>) -> Logs {
