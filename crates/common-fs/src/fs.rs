@@ -115,11 +115,12 @@ pub(crate) fn read_some(file: &dyn File, buffer: &mut [u8], offset: u64) -> Resu
 
 /// The content of a file, or `None` if it is longer than `bytes_max`.
 pub fn read_whole(file: &dyn File, bytes_max: usize) -> Result<Option<Vec<u8>>, FsError> {
-    const CHUNK_BYTES: usize = 16 * 1024;
+    /// Of a long file more is read at once.
+    const CHUNK_BYTES: std::ops::RangeInclusive<usize> = 16 * 1024..=1024 * 1024;
     let mut content = Vec::new();
     while content.len() <= bytes_max {
         let filled = content.len();
-        content.resize(filled + CHUNK_BYTES, 0);
+        content.resize(filled + filled.clamp(*CHUNK_BYTES.start(), *CHUNK_BYTES.end()), 0);
         let free = content.get_mut(filled..).unwrap_or_default();
         let read = read_some(file, free, filled as u64)?;
         content.truncate(filled + read);

@@ -16,12 +16,12 @@ use crate::{
     CacheProblem, CheckpointPolicy, Databases, Locations, UsageCache,
     discover::{self, Discovery},
     entries::Entries,
-    parallel,
     reconcile::{self, Plan},
     scan::Scanner,
     sessions::{self, FoundDatabase},
-    store::{self, Loaded, OnDisk, Saver},
+    store::{self, Lines, Loaded, OnDisk, Saver},
     trace::{self, ScanProgress, ScanRequest, Updated},
+    usage::Unread,
 };
 
 use run::Run;
@@ -130,15 +130,17 @@ pub struct Refreshed {
 /// behind.
 pub fn open(host: Host<'_>, options: &Options) -> (UsageCache, Vec<CacheProblem>) {
     let locations = &options.locations;
-    let (loaded, discovery, plan) = load_and_discover(host, options);
+    let discovery = discover_files(host, options);
+    let (loaded, discovery, plan) = load_and_compare(host, options, discovery);
     // Where there is no lock to look at, nobody holds it.
     let refreshing = store::is_busy(host, &locations.cache).unwrap_or(false);
     let Loaded { entries, models, problem, .. } = loaded;
     let Updated { turns, status, problems } = trace::load_turns(host, locations);
     let mut all_problems: Vec<CacheProblem> = problem.into_iter().collect();
     all_problems.extend(problems.into_iter().map(CacheProblem::Turns));
-    let usage = UsageCache::new(entries, models, discovery, plan.standing, refreshing);
-    (usage.with_turns(turns, status), all_problems)
+    let turns = (turns, status);
+    let usage = UsageCache::new(entries, models, discovery, plan.standing, refreshing, turns);
+    (usage, all_problems)
 }
 
 /// Reads what is new in the transcripts and saves what is known to the cache file.
@@ -151,7 +153,13 @@ pub fn open(host: Host<'_>, options: &Options) -> (UsageCache, Vec<CacheProblem>
 /// nothing is opened or written.
 pub fn refresh(host: Host<'_>, options: &Options, on_progress: OnProgress<'_>) -> Refreshed {
     let started = host.clock.monotonic();
-    let (mut loaded, mut discovery, mut plan) = load_and_discover(host, options);
+    let discovery = discover_files(host, options);
+    let found = discovery.key();
+    let cache = &options.locations.cache;
+    if let Some(lines) = found.and_then(|found| store::read_if_complete(host, cache, found)) {
+        return unchanged(host, options, lines, discovery, on_progress, started);
+    }
+    let (mut loaded, mut discovery, mut plan) = load_and_compare(host, options, discovery);
     let mut problems: Vec<CacheProblem> = loaded.problem.take().into_iter().collect();
     let mut dir = None;
     let mut saver = None;
@@ -189,8 +197,27 @@ pub fn refresh(host: Host<'_>, options: &Options, on_progress: OnProgress<'_>) -
     let Run { entries, standing, mut work, .. } = run;
     work.elapsed = host.clock.monotonic().saturating_sub(started);
     let models = models.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let usage = UsageCache::new(entries, models, discovery, standing, false)
-        .with_turns(updated.turns, updated.status);
+    let turns = (updated.turns, updated.status);
+    let usage = UsageCache::new(entries, models, discovery, standing, false, turns);
+    Refreshed { usage, work, problems, interrupted: flow.is_break() }
+}
+
+/// The end of a refresh that has found what is known already.
+fn unchanged(
+    host: Host<'_>,
+    options: &Options,
+    lines: Lines,
+    discovery: Discovery,
+    on_progress: OnProgress<'_>,
+    started: Duration,
+) -> Refreshed {
+    let (flow, progress) = (ControlFlow::Continue(()), Progress::default());
+    let (updated, flow) = read_trace(host, options, flow, progress, on_progress);
+    let Updated { turns, status: trace, problems } = updated;
+    let usage = UsageCache::unread(Unread { lines, discovery, trace }, turns);
+    let elapsed = host.clock.monotonic().saturating_sub(started);
+    let work = Work { elapsed, ..Work::default() };
+    let problems = problems.into_iter().map(CacheProblem::Turns).collect();
     Refreshed { usage, work, problems, interrupted: flow.is_break() }
 }
 
@@ -217,26 +244,17 @@ fn read_trace(
     (updated, if interrupted { ControlFlow::Break(()) } else { flow })
 }
 
-/// Loads the cache and looks for transcripts, at the same time where there are threads, and holds
-/// one against the other.
-fn load_and_discover(host: Host<'_>, options: &Options) -> (Loaded, Discovery, Plan) {
-    let load = || store::load(host, &options.locations.cache);
-    if options.threads == NonZeroUsize::MIN {
-        let loaded = load();
-        let discovery = discover(host, options, &loaded.entries);
-        let plan = reconcile::reconcile(&loaded.entries, &discovery);
-        return (loaded, discovery, plan);
-    }
-    let (loaded, mut discovery) = std::thread::scope(|scope| {
-        let loading = scope.spawn(load);
-        let discovery = discover_files(host, options);
-        (parallel::join(loading), discovery)
-    });
+/// Holds what the cache knows against what was found. If something seems to be gone, it may have
+/// come, and been saved by another process, after we had looked: then that is done again.
+fn load_and_compare(
+    host: Host<'_>,
+    options: &Options,
+    mut discovery: Discovery,
+) -> (Loaded, Discovery, Plan) {
+    let loaded = store::load(host, &options.locations.cache);
     sessions::list(databases(options), &mut discovery, &loaded.entries);
     let mut plan = reconcile::reconcile(&loaded.entries, &discovery);
     if !plan.gone.is_empty() {
-        // What seems to be gone may have come, and been saved by another process, after we had
-        // looked.
         discovery = discover(host, options, &loaded.entries);
         plan = reconcile::reconcile(&loaded.entries, &discovery);
     }
@@ -270,13 +288,13 @@ fn open_to_save<'d>(
     let path = &options.locations.cache;
     let (parent, name) = common_fs::split_path(common_fs::Op::Open, path)?;
     let dir = dir.insert(create_dir_all(host.fs, &parent)?);
-    let Some(mut saver) = Saver::acquire(host, &**dir, name, loaded.on_disk)? else {
+    let Some(mut saver) = Saver::acquire(host, &**dir, name, loaded)? else {
         return Ok(None);
     };
     let reload = !saver.is_unchanged()?;
     if reload {
         *loaded = store::load(host, &options.locations.cache);
-        saver.reloaded(loaded.on_disk);
+        saver.reloaded(loaded);
     }
     Ok(Some((saver, reload)))
 }

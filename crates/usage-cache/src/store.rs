@@ -4,6 +4,7 @@
 //! what is current, in one step. The file can be lost, cut or damaged at any time without an
 //! answer about transcripts that exist becoming wrong: what is not there is read again.
 
+mod complete;
 mod format;
 mod load;
 mod problem;
@@ -17,6 +18,7 @@ use std::{
 
 use common_fs::{Access, FileId, FsError, Host, open_parent};
 
+pub(crate) use complete::{Lines, read_if_complete};
 pub(crate) use load::{Loaded, is_trusted, load};
 pub use problem::{CacheProblem, SaveError};
 pub(crate) use saver::Saver;

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use common_fs::{FileId, Stat, Timestamp};
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::{Lineage, log::EventLog, rollup::Rollup};
+use crate::{Key, Lineage, log::EventLog, rollup::Rollup};
 
 /// How many bytes before the end of what was parsed have to be the same for a transcript to
 /// count as the one that was parsed.
@@ -26,6 +26,21 @@ pub(crate) struct Fingerprint {
     pub(crate) size_bytes: u64,
     pub(crate) modified: Timestamp,
     pub(crate) changed: Timestamp,
+}
+
+impl Fingerprint {
+    /// Tells it from others of the same kind and name.
+    pub(crate) fn key(&self, kind: &[u8], name: &[u8]) -> Key {
+        let Self { id, size_bytes, modified, changed } = self;
+        let numbers = [
+            id.dev.to_le_bytes(),
+            id.ino.to_le_bytes(),
+            size_bytes.to_le_bytes(),
+            modified.unix_nanos().to_le_bytes(),
+            changed.unix_nanos().to_le_bytes(),
+        ];
+        Key::of(&[kind, name, numbers.as_flattened()])
+    }
 }
 
 impl From<&Stat> for Fingerprint {

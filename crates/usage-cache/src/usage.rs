@@ -2,7 +2,7 @@ use std::{
     collections::HashMap,
     ffi::OsString,
     path::{Path, PathBuf},
-    sync::OnceLock,
+    sync::{Mutex, OnceLock, PoisonError},
 };
 
 use common_fs::{FsError, Timestamp};
@@ -12,9 +12,11 @@ use crate::{
     discover::{Discovery, Root},
     entries::{Entries, Entry},
     models::Models,
-    reconcile::Standing,
+    reconcile::{Plan, Standing, reconcile},
     resolve::{Numbered, Resolution},
     scope::{Reach, Scope},
+    sessions,
+    store::Lines,
     trace::{PriorityTurns, TraceStatus},
     transcript::Transcript,
 };
@@ -25,6 +27,22 @@ use crate::{
 /// [`summary`](Self::summary) as often as needed, for any days, time zone and prices.
 #[derive(Debug)]
 pub struct UsageCache {
+    known: OnceLock<Known>,
+    /// The same, as long as nobody has asked for it.
+    unread: Mutex<Option<Unread>>,
+    turns: PriorityTurns,
+}
+
+/// All that was found is known, from these lines.
+#[derive(Debug, Default)]
+pub(crate) struct Unread {
+    pub(crate) lines: Lines,
+    pub(crate) discovery: Discovery,
+    pub(crate) trace: Option<TraceStatus>,
+}
+
+#[derive(Debug)]
+struct Known {
     entries: Entries,
     models: Models,
     scope: Scope,
@@ -34,7 +52,6 @@ pub struct UsageCache {
     /// and among those that exist. A transcript that is gone may tell what a fork of it began
     /// with; the answer about those that exist must not depend on that.
     resolution_of_present: OnceLock<Resolution>,
-    turns: PriorityTurns,
 }
 
 /// How complete the answers are.
@@ -103,6 +120,34 @@ impl Freshness {
     }
 }
 
+impl Unread {
+    fn read(self) -> Known {
+        let Self { lines, mut discovery, trace } = self;
+        let (entries, models) = lines.read();
+        // Nobody has written to them, so that they need not be opened.
+        sessions::list(None, &mut discovery, &entries);
+        let Plan { standing, .. } = reconcile(&entries, &discovery);
+        Known::new(entries, models, discovery, standing, false, trace)
+    }
+}
+
+impl Known {
+    fn new(
+        entries: Entries,
+        models: Models,
+        discovery: Discovery,
+        standing: Standing,
+        refreshing: bool,
+        trace: Option<TraceStatus>,
+    ) -> Self {
+        let scope = Scope::of(&discovery);
+        let status = Status::new(&entries, &scope, discovery, standing, refreshing);
+        let status = Status { trace, ..status };
+        let (resolution, resolution_of_present) = (OnceLock::new(), OnceLock::new());
+        Self { entries, models, scope, status, resolution, resolution_of_present }
+    }
+}
+
 impl UsageCache {
     pub(crate) fn new(
         entries: Entries,
@@ -110,17 +155,22 @@ impl UsageCache {
         discovery: Discovery,
         standing: Standing,
         refreshing: bool,
+        (turns, trace): (PriorityTurns, Option<TraceStatus>),
     ) -> Self {
-        let scope = Scope::of(&discovery);
-        let status = Status::new(&entries, &scope, discovery, standing, refreshing);
-        let (resolution, resolution_of_present) = (OnceLock::new(), OnceLock::new());
-        let turns = PriorityTurns::default();
-        Self { entries, models, scope, status, resolution, resolution_of_present, turns }
+        let known = Known::new(entries, models, discovery, standing, refreshing, trace);
+        Self { known: OnceLock::from(known), unread: Mutex::new(None), turns }
     }
 
-    pub(crate) fn with_turns(mut self, turns: PriorityTurns, status: Option<TraceStatus>) -> Self {
-        (self.turns, self.status.trace) = (turns, status);
-        self
+    pub(crate) fn unread(unread: Unread, turns: PriorityTurns) -> Self {
+        Self { known: OnceLock::new(), unread: Mutex::new(Some(unread)), turns }
+    }
+
+    fn known(&self) -> &Known {
+        self.known.get_or_init(|| {
+            let unread = self.unread.lock().unwrap_or_else(PoisonError::into_inner).take();
+            // Whoever takes it out puts what it says in its place.
+            unread.unwrap_or_default().read()
+        })
     }
 
     /// The turns of Codex that are known to have had priority.
@@ -130,13 +180,14 @@ impl UsageCache {
 
     /// How complete the answers are.
     pub fn status(&self) -> &Status {
-        &self.status
+        &self.known().status
     }
 
     /// The paths of the transcripts that exist no more, sorted.
     pub fn gone(&self) -> Vec<PathBuf> {
         let mut paths = Vec::new();
-        for (dir, entries) in counted(&self.entries, &self.scope) {
+        let Known { entries, scope, .. } = self.known();
+        for (dir, entries) in counted(entries, scope) {
             let gone = |entry: &Entry| entry.transcript.gone_since.is_some();
             let names = entries.iter().filter(|(_, entry)| gone(entry)).map(|(name, _)| name);
             paths.extend(names.map(|name| dir.join(name)));
@@ -150,7 +201,8 @@ impl UsageCache {
         &self,
     ) -> impl Iterator<Item = (&Path, impl Iterator<Item = (usize, &Transcript)>)> {
         let mut first = 0;
-        counted(&self.entries, &self.scope).map(move |(dir, entries)| {
+        let Known { entries, scope, .. } = self.known();
+        counted(entries, scope).map(move |(dir, entries)| {
             let numbers = first..;
             first += entries.len();
             (dir, numbers.zip(entries.values().map(|entry| &*entry.transcript)))
@@ -159,12 +211,13 @@ impl UsageCache {
 
     /// Who counts the events that several transcripts record.
     pub(crate) fn resolution(&self, gone: Gone) -> &Resolution {
+        let known = self.known();
         let (resolution, with_gone) = match gone {
-            Gone::Include => (&self.resolution, true),
-            Gone::Exclude => (&self.resolution_of_present, false),
+            Gone::Include => (&known.resolution, true),
+            Gone::Exclude => (&known.resolution_of_present, false),
         };
         resolution.get_or_init(|| {
-            let dirs = counted(&self.entries, &self.scope);
+            let dirs = counted(&known.entries, &known.scope);
             let transcripts = dirs.flat_map(|(dir, entries)| {
                 entries.iter().map(move |(name, entry)| (dir, name, &*entry.transcript))
             });
@@ -178,7 +231,7 @@ impl UsageCache {
     }
 
     pub(crate) fn models(&self) -> &Models {
-        &self.models
+        &self.known().models
     }
 }
 

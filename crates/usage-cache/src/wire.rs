@@ -12,7 +12,7 @@ use std::{
 };
 
 use serde::Serialize;
-use xxhash_rust::xxh3::xxh3_64;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 /// `,"sum":"0123456789abcdef"}`
 const SUM_BYTES: usize = 26;
@@ -39,6 +39,18 @@ pub(crate) fn unseal(line: &[u8]) -> Option<u64> {
     let hex = end.strip_prefix(b",\"sum\":\"")?.strip_suffix(b"\"}")?;
     let sum = from_hex(std::str::from_utf8(hex).ok()?)?;
     (xxh3_64(body) == sum).then_some(sum)
+}
+
+/// Takes the sum of a line into what was made of those before.
+pub(crate) fn fold_sum(folded: u64, line: &[u8]) -> u64 {
+    let sum = line.last_chunk::<SUM_BYTES>().map_or(line, |sum| sum);
+    xxh3_64_with_seed(sum, folded)
+}
+
+/// The same for lines that each have an end.
+pub(crate) fn fold_sums(folded: u64, lines: &[u8]) -> u64 {
+    let lines = lines.split_inclusive(|byte| *byte == b'\n');
+    lines.fold(folded, |folded, line| fold_sum(folded, line.strip_suffix(b"\n").unwrap_or(line)))
 }
 
 pub(crate) fn to_hex(hash: u64) -> String {

@@ -11,12 +11,12 @@ use super::{
     tasks::{Message, Task},
 };
 use crate::{
-    CacheProblem,
+    CacheProblem, Key,
     checkpoint::{Action, Checkpoint, Event},
     discover::Discovery,
     entries::{Entries, Superseded},
     models::Models,
-    reconcile::{Known, Plan, Standing},
+    reconcile::{Known, Plan, Standing, reconcile},
     scan::{Reading, Scanned},
     sessions::{FoundDatabase, KnownDatabase},
     store::Saver,
@@ -39,6 +39,8 @@ pub(super) struct Run<'r> {
     checkpoint: Checkpoint,
     /// Paths whose record in the cache file is out of date.
     changed: BTreeSet<PathBuf>,
+    /// What was found, if all of it is known.
+    complete: Option<Key>,
 }
 
 impl<'r> Run<'r> {
@@ -61,6 +63,7 @@ impl<'r> Run<'r> {
             lost: false,
             checkpoint: Checkpoint::new(options.checkpoint, clock.monotonic()),
             changed: BTreeSet::new(),
+            complete: None,
         }
     }
 
@@ -149,6 +152,10 @@ impl<'r> Run<'r> {
     /// Saves the rest.
     pub(super) fn finish(&mut self, discovery: &Discovery) {
         self.remember_databases(discovery);
+        if self.checkpoint.is_dirty() && self.standing.unreadable.is_empty() {
+            let is_complete = reconcile(&self.entries, discovery).is_nothing();
+            self.complete = discovery.key().filter(|_| is_complete);
+        }
         self.step(Event::Finished);
         if let Some(saver) = &self.saver {
             let written = saver.written();
@@ -193,7 +200,7 @@ impl<'r> Run<'r> {
         }
         let Some(saver) = self.saver.as_mut().filter(|_| !self.lost) else { return };
         let models = self.models.lock().unwrap_or_else(PoisonError::into_inner);
-        match saver.save(&mut self.entries, &models, &self.changed) {
+        match saver.save(&mut self.entries, &models, &self.changed, self.complete) {
             Ok(()) => {
                 self.changed.clear();
                 drop(models);

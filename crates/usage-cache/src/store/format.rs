@@ -90,12 +90,23 @@ pub(super) enum Content {
     Removed,
     /// It is a database of sessions, of which all is known.
     Database(KnownDatabase),
+    /// The line is about no path, but says that all that was found is known.
+    Complete(Complete),
+}
+
+/// That all that was found is known, from the lines before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Complete {
+    /// [What was found](crate::discover::Discovery::key).
+    pub(super) found: Key,
+    /// The [sums](crate::wire::fold_sums) of all lines before.
+    pub(super) before: u64,
 }
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Row<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, default, skip_serializing_if = "is_empty")]
     path: Cow<'a, str>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     superseded: Vec<SupersededRow>,
@@ -107,6 +118,35 @@ struct Row<'a> {
     transcript: Option<TranscriptRow<'a>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     database: Option<DatabaseRow>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    complete: Option<CompleteRow<'a>>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct CompleteRow<'a> {
+    #[serde(borrow)]
+    found: Cow<'a, str>,
+    #[serde(borrow)]
+    before: Cow<'a, str>,
+}
+
+impl CompleteRow<'_> {
+    fn read(&self) -> Option<Complete> {
+        Some(Complete { found: Key(from_hex(&self.found)?), before: from_hex(&self.before)? })
+    }
+}
+
+impl<'a> Row<'a> {
+    fn of(path: &'a Path) -> Self {
+        Self {
+            path: to_text(path),
+            superseded: Vec::new(),
+            extends: None,
+            transcript: None,
+            database: None,
+            complete: None,
+        }
+    }
 }
 
 /// What a database looked like, and its write-ahead log.
@@ -245,11 +285,10 @@ fn row(path: &Path, entry: &Entry, transcript: TranscriptRow<'_>, extends: Optio
         ino: id.ino,
     });
     seal(&Row {
-        path: to_text(path),
         superseded: superseded.collect(),
         extends: extends.map(|sum| Cow::Owned(to_hex(sum))),
         transcript: Some(transcript),
-        database: None,
+        ..Row::of(path)
     })
 }
 
@@ -259,18 +298,13 @@ pub(super) fn database_line(path: &Path, known: &KnownDatabase) -> Sealed {
         let Fingerprint { id, size_bytes, modified, changed } = looks;
         (id.dev, id.ino, *size_bytes, modified.unix_nanos(), changed.unix_nanos())
     };
-    seal(&Row {
-        path: to_text(path),
-        superseded: Vec::new(),
-        extends: None,
-        transcript: None,
-        database: Some(DatabaseRow {
-            main: file(&known.looks.main),
-            wal: known.looks.log.as_ref().map(file),
-            looked_at_ns: known.looks.at.unix_nanos(),
-            sessions: to_hex(known.sessions),
-        }),
-    })
+    let row = DatabaseRow {
+        main: file(&known.looks.main),
+        wal: known.looks.log.as_ref().map(file),
+        looked_at_ns: known.looks.at.unix_nanos(),
+        sessions: to_hex(known.sessions),
+    };
+    seal(&Row { database: Some(row), ..Row::of(path) })
 }
 
 impl DatabaseRow {
@@ -289,13 +323,13 @@ impl DatabaseRow {
 
 /// The line that makes a path forgotten.
 pub(super) fn removed_line(path: &Path) -> Sealed {
-    seal(&Row {
-        path: to_text(path),
-        superseded: Vec::new(),
-        extends: None,
-        transcript: None,
-        database: None,
-    })
+    seal(&Row::of(path))
+}
+
+/// The line that says that all is known.
+pub(super) fn complete_line(Complete { found: Key(found), before }: Complete) -> Sealed {
+    let (found, before) = (Cow::Owned(to_hex(found)), Cow::Owned(to_hex(before)));
+    seal(&Row { complete: Some(CompleteRow { found, before }), ..Row::of(Path::new("")) })
 }
 
 /// Reads a line after the first; `None` if it is damaged.
@@ -307,9 +341,10 @@ pub(super) fn read_record(line: &[u8], models: &mut Models, sources: &mut Names)
     });
     let superseded = superseded.collect::<Option<_>>()?;
     let content = match (row.transcript, row.extends) {
-        (None, _) => match row.database {
-            Some(database) => Content::Database(database.read()?),
-            None => Content::Removed,
+        (None, _) => match (row.database, row.complete) {
+            (Some(database), _) => Content::Database(database.read()?),
+            (None, Some(complete)) => Content::Complete(complete.read()?),
+            (None, None) => Content::Removed,
         },
         (Some(transcript), None) => Content::Full(transcript.read(models, sources)?),
         (Some(transcript), Some(sum)) => Content::Delta {
@@ -318,6 +353,17 @@ pub(super) fn read_record(line: &[u8], models: &mut Models, sources: &mut Names)
         },
     };
     Some(Record { path: to_path(&row.path)?, superseded, sum, content })
+}
+
+/// Whether a line is what was written, and what it says if it is a [`Complete`].
+pub(super) fn read_complete(line: &[u8]) -> Option<Complete> {
+    unseal(line)?;
+    serde_json::from_slice::<Row<'_>>(line).ok()?.complete?.read()
+}
+
+/// Whether a line is what was written.
+pub(super) fn is_sound(line: &[u8]) -> bool {
+    unseal(line).is_some()
 }
 
 /// Names of which each is stored once.

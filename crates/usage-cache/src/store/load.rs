@@ -14,6 +14,7 @@ use crate::{
     entries::{Entries, Entry, Saved},
     models::Models,
     transcript::Transcript,
+    wire::{fold_sum, fold_sums},
 };
 
 const RECORD_LIMITS: Limits = Limits { line_bytes_max: RECORD_BYTES_MAX, lookback_bytes: 0 };
@@ -24,6 +25,8 @@ pub(crate) struct Loaded {
     pub(crate) entries: Entries,
     pub(crate) models: Models,
     pub(crate) on_disk: OnDisk,
+    /// The [sums](fold_sums) of its lines.
+    pub(crate) sums: u64,
     pub(crate) problem: Option<CacheProblem>,
 }
 
@@ -69,9 +72,13 @@ fn try_load(host: Host<'_>, path: &Path) -> Result<Loaded, FsError> {
         let problem = CacheProblem::TooNew { path, version };
         return Ok(Loaded::nothing(OnDisk::Untouchable, problem));
     }
+    let mut sums = fold_sums(0, &format::header());
     while let Some(line) = lines.next_line()? {
         match line {
-            Line::Whole(line) => reading.take(line, usable),
+            Line::Whole(line) => {
+                sums = fold_sum(sums, line);
+                reading.take(line, usable);
+            }
             Line::TooLong { .. } => reading.damaged += 1,
         }
     }
@@ -87,7 +94,7 @@ fn try_load(host: Host<'_>, path: &Path) -> Result<Loaded, FsError> {
     let is_good = usable == Usable::Yes && damaged == 0 && !torn;
     let on_disk = if is_good { OnDisk::Append(seen) } else { OnDisk::Replace(seen) };
     let problem = (0 < damaged).then_some(CacheProblem::Damaged { path, lines: damaged });
-    Ok(Loaded { entries, models, on_disk, problem })
+    Ok(Loaded { entries, models, on_disk, sums, problem })
 }
 
 /// A file that others can change could make us tell lies; root is trusted to know.
@@ -97,9 +104,9 @@ pub(crate) fn is_trusted(stat: &Stat, uid: u32) -> bool {
 
 /// What the records say so far.
 #[derive(Default)]
-struct Reading {
-    entries: Entries,
-    models: Models,
+pub(super) struct Reading {
+    pub(super) entries: Entries,
+    pub(super) models: Models,
     sources: Names,
     /// Lines with the right sum.
     records: u64,
@@ -107,7 +114,7 @@ struct Reading {
 }
 
 impl Reading {
-    fn take(&mut self, line: &[u8], usable: Usable) {
+    pub(super) fn take(&mut self, line: &[u8], usable: Usable) {
         let Some(record) = format::read_record(line, &mut self.models, &mut self.sources) else {
             self.damaged += 1;
             return;
@@ -130,6 +137,8 @@ impl Reading {
                 self.entries.remove(&path);
                 return Some(());
             }
+            // Something was saved since, or it would not have come to this.
+            Content::Complete(_) => return Some(()),
             Content::Database(known) => {
                 self.entries.databases.insert(path, known);
                 return Some(());

@@ -14,14 +14,17 @@ use common_fs::{
 };
 
 use super::{
-    CacheProblem, LOCK_ATTEMPTS, LOCK_PAUSE, OnDisk, RECORD_BYTES_MAX, SaveError, Seen, format,
-    lock_name, problem::set_aside,
+    CacheProblem, LOCK_ATTEMPTS, LOCK_PAUSE, Loaded, OnDisk, RECORD_BYTES_MAX, SaveError, Seen,
+    format::{self, Complete},
+    lock_name,
+    problem::set_aside,
 };
 use crate::{
+    Key,
     entries::{Entries, Entry, Saved},
     log::EventLog,
     models::Models,
-    wire::Sealed,
+    wire::{Sealed, fold_sums},
 };
 
 /// A file is compacted when clearly more than half of it is out of date, but not for less than
@@ -49,6 +52,8 @@ pub(crate) struct Saver<'d> {
     guard: Guard<'d>,
     owner: ProcessId,
     on_disk: OnDisk,
+    /// The [sums](fold_sums) of the lines on disk.
+    sums: u64,
     written: Written,
 }
 
@@ -65,7 +70,7 @@ impl<'d> Saver<'d> {
         host: Host<'_>,
         dir: &'d dyn Dir,
         name: &OsStr,
-        on_disk: OnDisk,
+        loaded: &Loaded,
     ) -> Result<Option<Self>, FsError> {
         let lock = lock_name(name);
         let mut attempts = 1;
@@ -81,7 +86,8 @@ impl<'d> Saver<'d> {
         // What cannot be swept now is swept another time.
         temp::sweep_orphans(dir, host.processes, host.clock.now()).ok();
         let written = Written::default();
-        Ok(Some(Self { dir, name: name.to_owned(), guard, owner, on_disk, written }))
+        let (name, on_disk, sums) = (name.to_owned(), loaded.on_disk, loaded.sums);
+        Ok(Some(Self { dir, name, guard, owner, on_disk, sums, written }))
     }
 
     /// Whether the file is still as it was loaded.
@@ -101,20 +107,22 @@ impl<'d> Saver<'d> {
     }
 
     /// The file was loaded again and looks like this now.
-    pub(crate) fn reloaded(&mut self, on_disk: OnDisk) {
-        self.on_disk = on_disk;
+    pub(crate) fn reloaded(&mut self, loaded: &Loaded) {
+        (self.on_disk, self.sums) = (loaded.on_disk, loaded.sums);
     }
 
     pub(crate) fn written(&self) -> Written {
         self.written
     }
 
-    /// Saves the entries at `changed`; paths without an entry are forgotten.
+    /// Saves the entries at `changed`; paths without an entry are forgotten. With `found`, that
+    /// all of that is known then.
     pub(crate) fn save(
         &mut self,
         entries: &mut Entries,
         models: &Models,
         changed: &BTreeSet<PathBuf>,
+        found: Option<Key>,
     ) -> Result<(), CacheProblem> {
         let unsaved = |error: FsError| CacheProblem::NotSaved(error.into());
         if !(self.guard.is_valid().map_err(unsaved)? && self.is_unchanged().map_err(unsaved)?) {
@@ -122,9 +130,13 @@ impl<'d> Saver<'d> {
         }
         let saved = match self.on_disk {
             OnDisk::Untouchable => Ok(()),
-            OnDisk::Append(seen) => self.append(entries, models, changed, seen),
-            OnDisk::SetAside(_) => self.set_aside().and_then(|()| self.replace(entries, models)),
-            OnDisk::Absent | OnDisk::Replace(_) | OnDisk::InDoubt => self.replace(entries, models),
+            OnDisk::Append(seen) => self.append(entries, models, (changed, found), seen),
+            OnDisk::SetAside(_) => {
+                self.set_aside().and_then(|()| self.replace(entries, models, found))
+            }
+            OnDisk::Absent | OnDisk::Replace(_) | OnDisk::InDoubt => {
+                self.replace(entries, models, found)
+            }
         };
         saved.map_err(CacheProblem::NotSaved)
     }
@@ -133,7 +145,7 @@ impl<'d> Saver<'d> {
         &mut self,
         entries: &mut Entries,
         models: &Models,
-        changed: &BTreeSet<PathBuf>,
+        (changed, found): (&BTreeSet<PathBuf>, Option<Key>),
         seen: Seen,
     ) -> Result<(), SaveError> {
         let (mut lines, mut removed) = (Vec::new(), Vec::new());
@@ -158,10 +170,11 @@ impl<'d> Saver<'d> {
         lines.extend(removed);
         // The same is true of what is only right if all else is there.
         lines.extend(databases);
+        let sums = complete(&mut lines, self.sums, found);
         let new_len = seen.size_bytes + lines.len() as u64;
         let live = live_bytes(entries, &saved);
         if is_worth_compacting(live, new_len.saturating_sub(live)) {
-            return self.replace(entries, models);
+            return self.replace(entries, models, found);
         }
         // If this fails half-way, what is on disk is unknown until the file is replaced.
         self.on_disk = OnDisk::InDoubt;
@@ -174,6 +187,7 @@ impl<'d> Saver<'d> {
             }
             Err(error @ AppendError::InDoubt(_)) => return Err(error.into()),
         }
+        self.sums = sums;
         self.written.writes += 1;
         self.written.bytes += lines.len() as u64;
         for (path, now) in saved {
@@ -185,10 +199,15 @@ impl<'d> Saver<'d> {
     }
 
     /// Writes a new file with all entries, sorted by path.
-    fn replace(&mut self, entries: &mut Entries, models: &Models) -> Result<(), SaveError> {
+    fn replace(
+        &mut self,
+        entries: &mut Entries,
+        models: &Models,
+        found: Option<Key>,
+    ) -> Result<(), SaveError> {
         let mut file = Replacement::begin(self.dir, &self.name, self.owner, FileMode::Private)?;
         let mut lines = format::header();
-        let mut bytes = 0;
+        let (mut bytes, mut sums) = (0, 0);
         let databases = entries.databases.iter();
         let databases = databases.flat_map(|(path, known)| format::database_line(path, known).line);
         let databases: Vec<u8> = databases.collect();
@@ -202,11 +221,13 @@ impl<'d> Saver<'d> {
             }));
             if WRITE_BYTES <= lines.len() {
                 file.write(&lines)?;
+                sums = fold_sums(sums, &lines);
                 bytes += lines.len() as u64;
                 lines.clear();
             }
         }
         lines.extend(databases);
+        sums = complete(&mut lines, sums, found);
         file.write(&lines)?;
         bytes += lines.len() as u64;
         let committed = file.commit();
@@ -220,6 +241,7 @@ impl<'d> Saver<'d> {
             }
         }
         let stat = self.dir.stat(&self.name)?;
+        self.sums = sums;
         self.on_disk = OnDisk::Append(Seen { id: stat.id, size_bytes: stat.size_bytes });
         self.written.writes += 1;
         self.written.bytes += bytes;
@@ -240,6 +262,16 @@ impl<'d> Saver<'d> {
         self.on_disk = OnDisk::Absent;
         Ok(())
     }
+}
+
+/// Takes the sums of lines into those of the lines before, and adds the line that says that all
+/// that was found is known then.
+fn complete(lines: &mut Vec<u8>, sums: u64, found: Option<Key>) -> u64 {
+    let before = fold_sums(sums, lines);
+    let Some(found) = found else { return before };
+    let line = format::complete_line(Complete { found, before }).line;
+    lines.extend_from_slice(&line);
+    fold_sums(before, &line)
 }
 
 impl Entry {
