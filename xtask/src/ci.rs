@@ -3,9 +3,11 @@ use std::process::Command;
 use anyhow::{Context as _, ensure};
 
 /// The checks, the fast ones first.
-const STEPS: [&[&str]; 6] = [
+const STEPS: [&[&str]; 7] = [
     &["fmt", "--all", "--check"],
     &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"],
+    // The library without its features, which no other crate of the workspace has it as.
+    &["clippy", "--package", "usage-cache", "--", "-D", "warnings"],
     &["doc", "--workspace", "--no-deps", "--document-private-items"],
     &["test", "--workspace"],
     &["xtask", "tidy"],
