@@ -134,3 +134,36 @@ fn visit(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// steipete/CodexBar: `CostUsageScannerCodexPriorityTests`, query plans.
+    #[test]
+    fn no_query_looks_at_more_than_it_has_to() {
+        let db = Connection::open_in_memory().unwrap();
+        db.execute_batch(
+            "create table logs (id integer primary key autoincrement, ts integer not null, \
+             feedback_log_body text);
+             create index idx_logs_ts on logs(ts desc, id desc);",
+        )
+        .unwrap();
+        let by_row = "USING INTEGER PRIMARY KEY";
+        for (query, expected) in [
+            (ROWS, by_row),
+            (LAST_UNTIL, by_row),
+            (EXISTS, by_row),
+            (FIRST_SINCE, "USING COVERING INDEX idx_logs_ts (ts>?)"),
+            (EARLIEST, "USING COVERING INDEX idx_logs_ts"),
+        ] {
+            let mut statement = db.prepare(&format!("explain query plan {query}")).unwrap();
+            let parameters = vec![1; statement.parameter_count()];
+            let plan = statement
+                .query_map(rusqlite::params_from_iter(parameters), |row| row.get::<_, String>(3))
+                .unwrap();
+            let plan = plan.map(Result::unwrap).collect::<Vec<String>>().join("; ");
+            assert!(plan.contains(expected) && !plan.contains("TEMP B-TREE"), "{query}: {plan}");
+        }
+    }
+}

@@ -107,15 +107,14 @@ struct LastScanRow {
 /// The content of the file.
 pub(super) fn write(store: &TurnStore) -> Vec<u8> {
     let mut models = Models::default();
-    let mut turns: Vec<(String, Option<usize>, bool)> = store
-        .turns
-        .known
-        .iter()
-        .map(|(Key(turn), known)| {
-            (to_hex(*turn), known.model.as_deref().map(|model| models.place(model)), known.answered)
-        })
-        .collect();
-    turns.sort();
+    // The same content for the same store.
+    let known: BTreeMap<Key, &KnownTurn> =
+        store.turns.known.iter().map(|(turn, known)| (*turn, known)).collect();
+    let turns = known.into_iter().map(|(Key(turn), known)| {
+        let model = known.model.as_deref().map(|model| models.place(model));
+        (to_hex(turn), model, known.answered)
+    });
+    let turns = turns.collect();
     let databases = store.databases.iter();
     let databases = databases.map(|(path, known)| {
         let Memo { file, since, cursor, ref anchors, ref turns, ref pending } = known.memo;
@@ -275,5 +274,85 @@ impl Database {
             pending,
         };
         Some(Known::saved(memo, self.last_scan.and_then(LastScanRow::read)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn store(rows: &[(u8, bool, Option<u8>)], path: &str) -> TurnStore {
+        let mut memo = Memo::new(-1);
+        for (row, (turn, is_request, model)) in (1..).zip(rows) {
+            let model = model.map_or(String::new(), |model| format!("\"model\":\"m{model}\","));
+            let body = if *is_request {
+                format!(
+                    r#"thread_id=t turn.id=t{turn} websocket request: {{{model}"type":"response.create","service_tier":"priority"}}"#
+                )
+            } else {
+                format!(
+                    r#"turn.id=t{turn} websocket event: {{"type":"response.completed","response":{{{model}"x":1}}}}"#
+                )
+            };
+            memo.observe(row, &RowTime::Text(format!("at {row}")), body.as_bytes());
+            memo.cursor = row;
+            memo.anchors.push(Anchor { row, hash: u64::MAX - row.cast_unsigned() });
+        }
+        memo.file = Some(FileId { dev: u64::MAX, ino: 7 });
+        let elapsed = Duration::from_micros(17);
+        let work =
+            ScanWork { rows: 3, bytes: 4, restarted: Some(Restart::New), interrupted: false };
+        let at = Timestamp::from_unix_millis(1_778_414_400_000).unwrap();
+        let mut store = TurnStore::default();
+        store.turns.learn(&memo);
+        let last_scan = Some(LastScan { at, elapsed, work });
+        store.databases.insert(path.into(), Known::saved(memo, last_scan));
+        store
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_can_be_read(
+            rows in prop::collection::vec((0_u8..5, any::<bool>(), prop::option::of(0_u8..3)), 0..40),
+        ) {
+            let store = store(&rows, "/h/\u{1F600}/logs_2.sqlite");
+            let written = write(&store);
+            match read(&written) {
+                Read::Store(read) => {
+                    let pending = |store: &TurnStore| -> Vec<(String, Completions)> {
+                        let memo = store.memo(Path::new("/h/\u{1F600}/logs_2.sqlite")).unwrap();
+                        let pending = memo.pending.iter();
+                        pending.map(|(turn, rows)| (turn.to_owned(), rows.clone())).collect()
+                    };
+                    prop_assert_eq!(pending(&read), pending(&store));
+                    prop_assert_eq!(&read.turns, &store.turns);
+                    prop_assert_eq!(write(&read), written);
+                }
+                other => prop_assert!(false, "{:?}", other),
+            }
+        }
+
+        #[test]
+        fn damage_is_noticed(at in any::<prop::sample::Index>(), flip in 1_u8..=255) {
+            let mut written = write(&store(&[(1, true, Some(1)), (2, false, Some(2))], "/h/db"));
+            // The line end may be missing.
+            let at = at.index(written.len() - 1);
+            written[at] ^= flip;
+            prop_assert_eq!(read(&written), Read::Damaged);
+        }
+    }
+
+    /// The seed's file had 28,698 bytes.
+    #[test]
+    fn five_turns_and_288_answers_are_small() {
+        let rows: Vec<(u8, bool, Option<u8>)> = (0..5)
+            .map(|turn| (turn, true, Some(0)))
+            .chain((0..288).map(|_| (9, false, Some(1))))
+            .collect();
+        assert!(write(&store(&rows, "/h/.codex/logs_2.sqlite")).len() < 64 * 1024);
     }
 }

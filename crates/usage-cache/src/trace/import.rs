@@ -219,3 +219,59 @@ impl<'de, V: Deserialize<'de>> Visitor<'de> for RowMapVisitor<V> {
         Ok(rows)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STATE: &str = r#"{"observationID":18446744073709551615,"coverageSinceEpoch":-5,"lastRowID":387421516,"fileIdentity":90210,
+        "turns":{"turn-a":{"threadID":"thread-a","turnID":"turn-a","model":"gpt-5.5","timestamp":"1778414400"}},
+        "requestSourcesByTurnID":{"turn-a":[101,{"threadID":"thread-a","turnID":"turn-a","model":"gpt-5.5","timestamp":"1778414400"}]},
+        "priorityCompletedModelsByTurnID":{"turn-a":[107,"old",102,"gpt-5.5-2026-04-23",107,"newer"]},
+        "completedModelsByTurnID":{"turn-z":[103,"gpt-5.4"],"turn-y":[]},
+        "completedTurnIDInsertionOrder":["turn-x","turn-z"],"completedTurnIDInsertionOrderStartIndex":1,"more":[]}"#;
+
+    fn document(state: &str) -> String {
+        format!(
+            r#"{{"version":1,"producerKey":"codex:pt:pac951c637b111d71","states":{{"\/Users\/me\/.codex\/logs_2.sqlite":{state}}}}}"#
+        )
+    }
+
+    #[test]
+    fn a_file_of_codexbar_is_read() {
+        let imported = import(document(STATE).as_bytes()).unwrap();
+        let [Imported { path, inode, memo }] = &imported[..] else { panic!("{imported:?}") };
+        assert_eq!(
+            (path.to_str().unwrap(), *inode),
+            ("/Users/me/.codex/logs_2.sqlite", Some(90210))
+        );
+        assert_eq!((memo.cursor, memo.since, memo.completions()), (387_421_516, -5, 3));
+        let turns: Vec<_> = memo.turns().collect();
+        assert_eq!((turns[0].turn, turns[0].model()), ("turn-a", Some("newer")));
+        assert_eq!(turns[0].request.thread.as_deref(), Some("thread-a"));
+        assert_eq!(turns[0].request.at, RowTime::Seconds(1_778_414_400));
+        // As an object, which other writers of JSON would make of it.
+        let object = STATE.replace(r#"[103,"gpt-5.4"]"#, r#"{"103":"gpt-5.4"}"#);
+        assert_eq!(import(document(&object).as_bytes()).unwrap(), imported);
+    }
+
+    #[test]
+    fn anything_else_is_refused() {
+        let good = document(STATE);
+        let table = [
+            good.replace(r#"[103,"gpt-5.4"]"#, "[103]"),
+            good.replace(r#""observationID":18446744073709551615,"#, ""),
+            good.replace(r#""turnID":"turn-a","#, ""),
+            good.replace("387421516", "\"387421516\""),
+            good.replace("\"version\":1", "\"version\":2"),
+            good.replace("codex:pt:p", "codex:cu:p"),
+            good.replace(r#""producerKey":"codex:pt:pac951c637b111d71","#, ""),
+            good[..good.len() / 2].to_owned(),
+            String::new(),
+            "[]".to_owned(),
+        ];
+        for text in table {
+            assert!(import(text.as_bytes()).is_err(), "{text}");
+        }
+    }
+}

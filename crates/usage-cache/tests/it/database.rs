@@ -11,6 +11,7 @@ use demo_corpus::{
     Corpus, Truth,
     openclaw_db::{AgentDb, Encoding},
 };
+use proptest::prelude::*;
 use usage_cache::{
     Databases, DbProblem, DbProblemKind, Freshness, Gone, Locations, OpenClaw, Options, Place,
     Prices, Query, Refreshed, SessionDb, Sqlite, Summary, Usage, UsageCache, Zone, trace::TraceDb,
@@ -165,6 +166,77 @@ fn sessions_that_are_deleted_stay_counted() {
     fs_err::remove_dir_all(machine.openclaw().join("agents/main/agent")).unwrap();
     let usage = machine.refresh().usage;
     assert_truth(&summary(&usage, Gone::Include).totals, truth.all, "without the database");
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Append(u8),
+    Rewind(u8, u8),
+    Fork(u8, u8),
+    ColdFile(u8),
+    ColdBlob(u8),
+    Delete(u8),
+    Rewrite(u8),
+    Refresh,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let any = any::<u8>;
+    prop_oneof![
+        4 => any().prop_map(Step::Append),
+        2 => (any(), any()).prop_map(|(session, event)| Step::Rewind(session, event)),
+        2 => (any(), any()).prop_map(|(session, event)| Step::Fork(session, event)),
+        1 => any().prop_map(Step::ColdFile),
+        1 => any().prop_map(Step::ColdBlob),
+        1 => any().prop_map(Step::Delete),
+        1 => any().prop_map(Step::Rewrite),
+        4 => Just(Step::Refresh),
+    ]
+}
+
+fn apply(db: &mut AgentDb, step: Step, nth: usize) {
+    let live = db.live_sessions();
+    let Some(last) = live.len().checked_sub(1) else { return };
+    let session = |at: u8| &live[usize::from(at) % (last + 1)];
+    match step {
+        Step::Append(at) => db.append(session(at), 1),
+        Step::Rewind(at, event) => {
+            let events = db.events(session(at));
+            match events.get(usize::from(event) % events.len().max(1)) {
+                Some(event) => db.rewind(session(at), event),
+                None => Ok(()),
+            }
+        }
+        Step::Fork(at, events) => {
+            let len = db.events(session(at)).len();
+            db.fork(session(at), &format!("fork-{nth}"), usize::from(events) % (len + 1)).map(drop)
+        }
+        Step::ColdFile(at) => db.move_to_cold_file(session(at)),
+        Step::ColdBlob(at) => db.move_to_cold_blob(session(at)),
+        Step::Delete(at) => db.delete_session(session(at), Encoding::Zstd),
+        Step::Rewrite(at) => db.rewrite(session(at), 0),
+        Step::Refresh => Ok(()),
+    }
+    .unwrap();
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #[test]
+    fn after_any_history_each_event_counts_once(steps in prop::collection::vec(step(), 1..30)) {
+        let machine = Machine::new();
+        let mut db = AgentDb::create(&machine.openclaw(), "main").unwrap();
+        for nth in 0..3 {
+            db.add_session_of(&CORPUS, nth, 2).unwrap();
+        }
+        for (nth, step) in steps.into_iter().chain([Step::Refresh]).enumerate() {
+            apply(&mut db, step, nth);
+            if let Step::Refresh = step {
+                let refreshed = machine.check(&db, "a history");
+                assert_truth(&summary(&refreshed.usage, Gone::Include).totals, db.truth().all, "all");
+            }
+        }
+    }
 }
 
 /// Databases that must not be opened.
