@@ -3,25 +3,29 @@
 //! Each line is a JSON object whose last field, `sum`, is a hash of the line up to it. A line
 //! that was torn by a crash or damaged since does not pass, and is as if it were not there.
 
+mod database;
+mod transcript;
+
 use std::{
     borrow::Cow,
-    collections::HashMap,
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
-use common_fs::{FileId, Timestamp};
-use data_encoding::BASE64_NOPAD;
+use common_fs::FileId;
 use serde::{Deserialize, Serialize};
 
+use database::DatabaseRow;
+pub(super) use transcript::Names;
+use transcript::{TranscriptRow, is_empty};
+
 use crate::{
-    Beginning, Key, Lineage, NanoUsd, ServiceTier, TokenCounts,
+    Key,
     entries::{Entry, Superseded},
-    log::{EventLog, Kind},
-    models::{Model, ModelId, Models},
-    rollup::{Bucket, PriceClass, Quarter, Rollup},
-    sessions::{DatabaseLooks, KnownDatabase},
-    transcript::{Anchor, Fingerprint, LineCounts, Transcript},
+    log::EventLog,
+    models::Models,
+    rollup::Bucket,
+    sessions::KnownDatabase,
+    transcript::Transcript,
     wire::{Sealed, from_hex, seal, to_hex, to_path, to_text, unseal},
 };
 
@@ -29,10 +33,8 @@ use crate::{
 const FORMAT: &str = "upkeep-usage-cache";
 /// The version that is written.
 const VERSION: u32 = 3;
-/// Older ones whose records can be read. The first knew [`V1_SOURCE_VERSION`] of one source; the
-/// second had no turns.
+/// Older ones whose records can be read. The first knew one source, the second no turns.
 const OLDER: [u32; 2] = [1, 2];
-const V1_SOURCE_VERSION: u32 = 1;
 
 /// The first line.
 #[derive(Debug, Serialize, Deserialize)]
@@ -149,110 +151,11 @@ impl<'a> Row<'a> {
     }
 }
 
-/// What a database looked like, and its write-ahead log.
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct DatabaseRow {
-    main: FileRow,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    wal: Option<FileRow>,
-    looked_at_ns: i64,
-    /// A hash of its sessions.
-    sessions: String,
-}
-
-/// Device, inode, bytes, and when it was modified and changed, in nanoseconds.
-type FileRow = (u64, u64, u64, i64, i64);
-
 #[derive(Serialize, Deserialize)]
 struct SupersededRow {
     path: String,
     dev: u64,
     ino: u64,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct TranscriptRow<'a> {
-    #[serde(borrow)]
-    source: Cow<'a, str>,
-    #[serde(default = "v1_source_version")]
-    source_version: u32,
-    dev: u64,
-    ino: u64,
-    size_bytes: u64,
-    modified_ns: i64,
-    changed_ns: i64,
-    scanned_ns: i64,
-    parsed_to: u64,
-    #[serde(borrow)]
-    anchor: Cow<'a, str>,
-    complete: bool,
-    #[serde(default, skip_serializing_if = "is_false")]
-    unsteady: bool,
-    #[serde(default, skip_serializing_if = "is_zero")]
-    malformed_lines: u64,
-    #[serde(default, skip_serializing_if = "is_zero")]
-    too_long_lines: u64,
-    #[serde(default, skip_serializing_if = "is_zero")]
-    unresolved_lines: u64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    gone_since_ns: Option<i64>,
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    state: Option<Cow<'a, str>>,
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    session: Option<Cow<'a, str>>,
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    begins_as: Option<BeginningRow<'a>>,
-    /// Provider and name.
-    models: Vec<(Option<String>, Option<String>)>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    buckets: Vec<BucketRow>,
-    /// Index into `models`, service tier, flags.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    kinds: Vec<(usize, u8, u8)>,
-    /// The identities of the events, their turns, and all else, in base64.
-    #[serde(borrow, default, skip_serializing_if = "is_empty")]
-    ids: Cow<'a, str>,
-    #[serde(borrow, default, skip_serializing_if = "is_empty")]
-    turns: Cow<'a, str>,
-    #[serde(borrow, default, skip_serializing_if = "is_empty")]
-    events: Cow<'a, str>,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-enum BeginningRow<'a> {
-    Fork {
-        #[serde(borrow)]
-        of: Cow<'a, str>,
-        at_ns: i64,
-    },
-    Copy {
-        events: Option<u64>,
-    },
-}
-
-fn v1_source_version() -> u32 {
-    V1_SOURCE_VERSION
-}
-
-fn is_empty(text: &str) -> bool {
-    text.is_empty()
-}
-
-/// Quarter, index into `models`, class, events, input, output, cache creation, cache creation
-/// for an hour, cache read, total, recorded nano-dollars.
-type BucketRow = (Option<i32>, usize, u8, u64, u64, u64, u64, u64, u64, u64, u64);
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
-fn is_false(flag: &bool) -> bool {
-    !*flag
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
-fn is_zero(number: &u64) -> bool {
-    *number == 0
 }
 
 /// The line that says all that is known of a transcript.
@@ -294,31 +197,7 @@ fn row(path: &Path, entry: &Entry, transcript: TranscriptRow<'_>, extends: Optio
 
 /// The line that says what a database looked like when all in it was known.
 pub(super) fn database_line(path: &Path, known: &KnownDatabase) -> Sealed {
-    let file = |looks: &Fingerprint| {
-        let Fingerprint { id, size_bytes, modified, changed } = looks;
-        (id.dev, id.ino, *size_bytes, modified.unix_nanos(), changed.unix_nanos())
-    };
-    let row = DatabaseRow {
-        main: file(&known.looks.main),
-        wal: known.looks.log.as_ref().map(file),
-        looked_at_ns: known.looks.at.unix_nanos(),
-        sessions: to_hex(known.sessions),
-    };
-    seal(&Row { database: Some(row), ..Row::of(path) })
-}
-
-impl DatabaseRow {
-    fn read(self) -> Option<KnownDatabase> {
-        let file = |(dev, ino, size_bytes, modified, changed): FileRow| Fingerprint {
-            id: FileId { dev, ino },
-            size_bytes,
-            modified: Timestamp::from_unix_nanos(modified),
-            changed: Timestamp::from_unix_nanos(changed),
-        };
-        let at = Timestamp::from_unix_nanos(self.looked_at_ns);
-        let looks = DatabaseLooks { main: file(self.main), log: self.wal.map(file), at };
-        Some(KnownDatabase { looks, sessions: from_hex(&self.sessions)? })
-    }
+    seal(&Row { database: Some(DatabaseRow::new(known)), ..Row::of(path) })
 }
 
 /// The line that makes a path forgotten.
@@ -364,189 +243,4 @@ pub(super) fn read_complete(line: &[u8]) -> Option<Complete> {
 /// Whether a line is what was written.
 pub(super) fn is_sound(line: &[u8]) -> bool {
     unseal(line).is_some()
-}
-
-/// Names of which each is stored once.
-#[derive(Default)]
-pub(super) struct Names(Vec<Arc<str>>);
-
-impl Names {
-    fn intern(&mut self, name: &str) -> Arc<str> {
-        if let Some(known) = self.0.iter().find(|known| &***known == name) {
-            return Arc::clone(known);
-        }
-        let name: Arc<str> = Arc::from(name);
-        self.0.push(Arc::clone(&name));
-        name
-    }
-}
-
-impl TranscriptRow<'_> {
-    fn new(transcript: &Transcript, buckets: &[Bucket], log: &EventLog, models: &Models) -> Self {
-        let Transcript { fingerprint, lines, lineage, .. } = transcript;
-        let mut used: Vec<ModelId> = Vec::new();
-        let mut places: HashMap<ModelId, usize> = HashMap::new();
-        let mut place = |model| {
-            *places.entry(model).or_insert_with(|| {
-                used.push(model);
-                used.len() - 1
-            })
-        };
-        let buckets = buckets.iter().map(|bucket| bucket_row(bucket, place(bucket.model)));
-        let buckets = buckets.collect();
-        let kinds = log.kinds().iter();
-        let kinds = kinds.map(|kind| (place(kind.model), kind.tier.code(), kind.flags));
-        let kinds = kinds.collect();
-        let named = |id: &ModelId| {
-            models.get(*id).map(|model| (model.provider.clone(), model.name.clone()))
-        };
-        Self {
-            source: Cow::Owned(transcript.source.to_string()),
-            source_version: transcript.version,
-            dev: fingerprint.id.dev,
-            ino: fingerprint.id.ino,
-            size_bytes: fingerprint.size_bytes,
-            modified_ns: fingerprint.modified.unix_nanos(),
-            changed_ns: fingerprint.changed.unix_nanos(),
-            scanned_ns: transcript.scanned_at.unix_nanos(),
-            parsed_to: transcript.parsed_to,
-            anchor: Cow::Owned(to_hex(transcript.anchor.0)),
-            complete: transcript.complete,
-            unsteady: transcript.unsteady,
-            malformed_lines: lines.malformed,
-            too_long_lines: lines.too_long,
-            unresolved_lines: lines.unresolved,
-            gone_since_ns: transcript.gone_since.map(Timestamp::unix_nanos),
-            state: transcript.state.as_deref().map(|state| Cow::Owned(state.to_owned())),
-            session: lineage.session.map(|Key(key)| Cow::Owned(to_hex(key))),
-            begins_as: BeginningRow::new(lineage.beginning),
-            models: used.iter().map(|id| named(id).unwrap_or_default()).collect(),
-            buckets,
-            kinds,
-            ids: Cow::Owned(keys_to_text(log.keys())),
-            turns: Cow::Owned(keys_to_text(log.turns())),
-            events: Cow::Owned(BASE64_NOPAD.encode(log.bytes())),
-        }
-    }
-
-    fn read(self, models: &mut Models, sources: &mut Names) -> Option<Transcript> {
-        let intern = |(provider, name)| models.intern(Model { provider, name });
-        let used: Vec<ModelId> = self.models.into_iter().map(intern).collect();
-        let buckets = self.buckets.into_iter().map(|row| read_bucket(row, &used));
-        let rollup = Rollup::new(buckets.collect::<Option<_>>()?);
-        let anchor = Anchor(from_hex(&self.anchor)?);
-        let kinds = self.kinds.into_iter().map(|(model, tier, flags)| {
-            Some(Kind { model: *used.get(model)?, tier: ServiceTier::from_code(tier)?, flags })
-        });
-        let events = BASE64_NOPAD.decode(self.events.as_bytes()).ok()?;
-        let (ids, turns) = (keys_from_text(&self.ids)?, keys_from_text(&self.turns)?);
-        let log = EventLog::from_parts(kinds.collect::<Option<_>>()?, ids, turns, events)?;
-        let session = match self.session {
-            Some(key) => Some(Key(from_hex(&key)?)),
-            None => None,
-        };
-        let beginning = match self.begins_as {
-            Some(row) => row.read()?,
-            None => Beginning::Own,
-        };
-        Some(Transcript {
-            source: sources.intern(&self.source),
-            version: self.source_version,
-            fingerprint: Fingerprint {
-                id: FileId { dev: self.dev, ino: self.ino },
-                size_bytes: self.size_bytes,
-                modified: Timestamp::from_unix_nanos(self.modified_ns),
-                changed: Timestamp::from_unix_nanos(self.changed_ns),
-            },
-            scanned_at: Timestamp::from_unix_nanos(self.scanned_ns),
-            parsed_to: self.parsed_to,
-            anchor,
-            complete: self.complete,
-            unsteady: self.unsteady,
-            lines: LineCounts {
-                malformed: self.malformed_lines,
-                too_long: self.too_long_lines,
-                unresolved: self.unresolved_lines,
-            },
-            state: self.state.map(Arc::from),
-            lineage: Lineage { session, beginning },
-            rollup,
-            log,
-            gone_since: self.gone_since_ns.map(Timestamp::from_unix_nanos),
-        })
-    }
-}
-
-impl BeginningRow<'_> {
-    fn new(beginning: Beginning) -> Option<Self> {
-        match beginning {
-            Beginning::Own => None,
-            Beginning::Fork { of: Key(key), at } => {
-                Some(Self::Fork { of: Cow::Owned(to_hex(key)), at_ns: at.unix_nanos() })
-            }
-            Beginning::Copy { events } => Some(Self::Copy { events }),
-        }
-    }
-
-    fn read(self) -> Option<Beginning> {
-        Some(match self {
-            Self::Fork { of, at_ns } => {
-                Beginning::Fork { of: Key(from_hex(&of)?), at: Timestamp::from_unix_nanos(at_ns) }
-            }
-            Self::Copy { events } => Beginning::Copy { events },
-        })
-    }
-}
-
-fn keys_to_text(keys: &[Key]) -> String {
-    let bytes: Vec<u8> = keys.iter().flat_map(|key| key.0.to_le_bytes()).collect();
-    BASE64_NOPAD.encode(&bytes)
-}
-
-fn keys_from_text(text: &str) -> Option<Vec<Key>> {
-    let bytes = BASE64_NOPAD.decode(text.as_bytes()).ok()?;
-    let (keys, []) = bytes.as_chunks() else { return None };
-    Some(keys.iter().map(|key| Key(u64::from_le_bytes(*key))).collect())
-}
-
-fn bucket_row(bucket: &Bucket, model: usize) -> BucketRow {
-    let TokenCounts { input, output, cache_creation, cache_read, total } = bucket.tokens;
-    (
-        bucket.quarter.map(|Quarter(number)| number),
-        model,
-        bucket.class.code(),
-        bucket.events,
-        input,
-        output,
-        cache_creation,
-        bucket.cache_creation_1h,
-        cache_read,
-        total,
-        bucket.recorded.0,
-    )
-}
-
-fn read_bucket(row: BucketRow, models: &[ModelId]) -> Option<Bucket> {
-    let (
-        quarter,
-        model,
-        class,
-        events,
-        input,
-        output,
-        cache_creation,
-        hour,
-        cache_read,
-        total,
-        nanos,
-    ) = row;
-    Some(Bucket {
-        quarter: quarter.map(Quarter),
-        model: *models.get(model)?,
-        class: PriceClass::from_code(class)?,
-        events,
-        tokens: TokenCounts { input, output, cache_creation, cache_read, total },
-        cache_creation_1h: hour,
-        recorded: NanoUsd(nanos),
-    })
 }
