@@ -304,6 +304,12 @@ fn status_for_people(
     for root in &status.roots {
         text += &format!("Looked in    {}\n", in_words(root));
     }
+    let databases = status.databases.iter().map(|database| &database.path);
+    for path in databases.chain(
+        status.trace.iter().filter(|trace| trace.size_bytes.is_some()).map(|trace| &trace.path),
+    ) {
+        text += &format!("Database     {}\n", text::plain(&path.display().to_string()));
+    }
     let problems = problems.iter().map(|problem| format!("Warning: {}", text::in_full(problem)));
     for note in problems.chain(notes::notes(summary, status)) {
         text += &format!("{note}\n");

@@ -112,18 +112,20 @@ fn for_people(status: &TraceStatus, problems: &[CacheProblem]) -> String {
         None if status.size_bytes.is_none() => "there is no such file",
         None => "not looked at (reports do)",
     };
-    let covered = if 0 < status.since {
-        format!("rows since second {} of the Unix epoch", status.since)
-    } else {
-        "all rows".to_owned()
+    let read = match (status.cursor, status.since) {
+        (0, _) => "nothing yet".to_owned(),
+        (cursor, since) if 0 < since => {
+            format!("rows since second {since} of the Unix epoch, up to row {cursor}")
+        }
+        (cursor, _) => format!("all rows, up to row {cursor}"),
     };
     // Where the last report has stopped is saved with what is new, or every so many rows.
-    let saved = if status.looked_at { "" } else { ", or further" };
+    let is_old = !status.looked_at && status.cursor != 0;
+    let further = if is_old { ", or further" } else { "" };
     let mut text = format!(
-        "Database     {} ({})\nState        {state}\nRead         {covered}, up to row {}{saved}\nFound        {}, {} kept\nKnown        {} in all, also of rows that are gone\nKept in      {} ({})\n",
+        "Database     {} ({})\nState        {state}\nRead         {read}{further}\nFound        {}, {} kept\nKnown        {} in all, also of rows that are gone\nKept in      {} ({})\n",
         plain(&status.path.display().to_string()),
         bytes(status.size_bytes, "not there"),
-        status.cursor,
         counted(status.turns as u64, "priority turn"),
         counted(status.completions as u64, "answer"),
         counted(status.known_turns as u64, "turn"),
