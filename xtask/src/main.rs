@@ -42,6 +42,15 @@ enum Task {
     /// Append to a trace database and prune it; `proof` calls it
     #[command(hide = true)]
     WriteTrace(proof::WriteTrace),
+    /// Refresh from a state directory of OpenClaw and print what that took; `proof` calls it
+    #[command(hide = true)]
+    MeasureAgent(proof::MeasureAgent),
+    /// Read a database of OpenClaw and print what that took; `proof` calls it
+    #[command(hide = true)]
+    ReadAgent(proof::ReadAgent),
+    /// Make a database of OpenClaw and go on with it; `proof` calls it
+    #[command(hide = true)]
+    WriteAgent(proof::WriteAgent),
 }
 
 fn main() -> ExitCode {
@@ -53,6 +62,9 @@ fn main() -> ExitCode {
         Task::MeasureRefresh { root } => proof::measure(&root),
         Task::MeasureTrace(args) => proof::measure_trace(&args),
         Task::WriteTrace(args) => proof::write_trace(&args),
+        Task::MeasureAgent(args) => proof::measure_agent(&args),
+        Task::ReadAgent(args) => proof::read_agent(&args),
+        Task::WriteAgent(args) => proof::write_agent(args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

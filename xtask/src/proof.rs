@@ -4,10 +4,16 @@
 //! claimed are processor time, and only at full size.
 
 mod counted_fs;
+mod openclaw_database;
+mod process;
 mod trace_relaunch;
 mod usage_limits;
 mod usage_refresh;
 
+pub(crate) use openclaw_database::{
+    MeasureAgent, ReadAgent, WriteAgent, measure as measure_agent, read as read_agent,
+    write as write_agent,
+};
 pub(crate) use trace_relaunch::{
     MeasureTrace, WriteTrace, measure as measure_trace, write as write_trace,
 };
@@ -27,7 +33,7 @@ pub(crate) struct Args {
     /// Print nothing but JSON, and whether the assertions hold
     #[arg(long)]
     json: bool,
-    /// How many sessions usage-refresh makes, instead of its usual sizes
+    /// How many sessions usage-refresh and openclaw-database make, instead of their usual sizes
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     sessions: Option<u32>,
     /// How large a database trace-relaunch makes, such as 800MB, instead of its usual size
@@ -54,6 +60,8 @@ enum Scenario {
     UsageLimits,
     /// Codex's trace database: a scan from nothing, and one after a relaunch, beside a writer
     TraceRelaunch,
+    /// OpenClaw's database of sessions: everything in it, exactly, beside a writer and after kills
+    OpenclawDatabase,
     /// All of them
     All,
 }
@@ -68,6 +76,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     }
     if all || args.scenario.contains(&Scenario::TraceRelaunch) {
         trace_relaunch(args)?;
+    }
+    if all || args.scenario.contains(&Scenario::OpenclawDatabase) {
+        openclaw_database(args)?;
     }
     crate::say("All runtime assertions passed.")
 }
@@ -98,6 +109,18 @@ fn trace_relaunch(args: &Args) -> anyhow::Result<()> {
     let usual = if args.quick { trace_relaunch::SIZE_QUICK } else { trace_relaunch::SIZE };
     let report = trace_relaunch::prove(args.size.unwrap_or(usual))?;
     crate::say(&serde_json::to_string_pretty(&report)?)
+}
+
+fn openclaw_database(args: &Args) -> anyhow::Result<()> {
+    use openclaw_database::{SESSIONS, SESSIONS_QUICK};
+
+    if !args.json {
+        crate::say("openclaw-database: all sessions, then what is new, while a writer goes on")?;
+    }
+    let usual = if args.quick { SESSIONS_QUICK } else { SESSIONS };
+    let report = openclaw_database::prove(args.sessions.unwrap_or(usual))?;
+    crate::say(&serde_json::to_string_pretty(&report)?)?;
+    report.check()
 }
 
 /// A claim that has to hold, with the numbers that it is about.

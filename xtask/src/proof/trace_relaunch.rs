@@ -278,14 +278,14 @@ impl Proof {
 
 /// What tells whether a file was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Stamp {
+pub(super) struct Stamp {
     inode: u64,
     bytes: u64,
     modified: (i64, i64),
 }
 
 impl Stamp {
-    fn of(path: &Path) -> anyhow::Result<Self> {
+    pub(super) fn of(path: &Path) -> anyhow::Result<Self> {
         let metadata = fs_err::metadata(path)?;
         let modified = (metadata.mtime(), metadata.mtime_nsec());
         Ok(Self { inode: metadata.ino(), bytes: metadata.len(), modified })

@@ -15,11 +15,13 @@ use std::{
 use anyhow::{Context as _, ensure};
 use common_fs::Host;
 use demo_corpus::Corpus;
-use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 use usage_cache::{Claude, Codex, Locations, OpenClaw, Options, Place, Source};
 
-use super::{claim, claim_at_most};
+use super::{
+    claim, claim_at_most,
+    process::{peak_memory_bytes, processor_time},
+};
 
 const MEMORY_BYTES_MAX: u64 = 64 << 20;
 /// For [`Sizes::many`].
@@ -150,25 +152,16 @@ pub(crate) fn measure(root: &Path) -> anyhow::Result<()> {
     let refreshed =
         usage_cache::refresh(Host::real(), &options, &mut |_| ControlFlow::Continue(()));
     ensure!(refreshed.problems.is_empty(), "{:?}", refreshed.problems);
-    let cpu = clock_gettime(ClockId::ProcessCPUTime);
+    let cpu = processor_time()?;
     let all = usage_cache::Query::all(usage_cache::Zone::utc());
     let measured = Measured {
         events: refreshed.usage.summary(&all, &usage_cache::Prices::none()).totals.events,
         scanned_files: refreshed.work.scanned_files,
         written_bytes: refreshed.work.written_bytes,
         peak_memory_bytes: peak_memory_bytes()?,
-        cpu_micros: u64::try_from(Duration::try_from(cpu)?.as_micros())?,
+        cpu_micros: u64::try_from(cpu.as_micros())?,
     };
     crate::say(&serde_json::to_string(&measured)?)
-}
-
-/// From <https://man7.org/linux/man-pages/man5/proc_pid_status.5.html>.
-fn peak_memory_bytes() -> anyhow::Result<u64> {
-    let status = fs_err::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
-    Ok(kib.context("/proc/self/status does not tell the peak of the memory")?.parse::<u64>()?
-        * 1024)
 }
 
 fn locations(root: &Path) -> Locations {

@@ -6,17 +6,17 @@ use std::{
     ops::ControlFlow,
     path::{Path, PathBuf},
     process::Command,
-    time::Duration,
 };
 
 use anyhow::{Context as _, ensure};
 use common_fs::Host;
-use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 use usage_cache::{
     Locations, Sqlite,
     trace::{self, Restart, ScanRequest, Updated, turn_key},
 };
+
+use crate::proof::process::{millis, processor_time};
 
 /// What the process is told.
 #[derive(Debug, clap::Args)]
@@ -117,17 +117,4 @@ pub(crate) fn measure(args: &MeasureTrace) -> anyhow::Result<()> {
 
 pub(super) fn locations(db: &Path, state: &Path) -> Locations {
     Locations { trace: Some(db.to_owned()), ..Locations::new(Vec::new(), state) }
-}
-
-fn processor_time() -> anyhow::Result<Duration> {
-    Ok(Duration::try_from(clock_gettime(ClockId::ProcessCPUTime))?)
-}
-
-fn millis(span: Duration) -> f64 {
-    thousandths(span.as_secs_f64() * 1_000.0)
-}
-
-/// As many digits as anybody reads.
-pub(super) fn thousandths(number: f64) -> f64 {
-    (number * 1_000.0).round() / 1_000.0
 }

@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context as _, ensure};
 use serde::Serialize;
 
-use super::launch::thousandths;
+use crate::proof::process::thousandths;
 
 /// The texts that CodexBar asks for.
 const SQL: &str = "select count(*), sum(length(feedback_log_body)) from logs \

@@ -1,0 +1,29 @@
+//! What a process has taken of the machine.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use rustix::time::{ClockId, clock_gettime};
+
+/// That this process has spent on the processors so far.
+pub(super) fn processor_time() -> anyhow::Result<Duration> {
+    Ok(Duration::try_from(clock_gettime(ClockId::ProcessCPUTime))?)
+}
+
+/// From <https://man7.org/linux/man-pages/man5/proc_pid_status.5.html>.
+pub(super) fn peak_memory_bytes() -> anyhow::Result<u64> {
+    let status = fs_err::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
+    Ok(kib.context("/proc/self/status does not tell the peak of the memory")?.parse::<u64>()?
+        * 1024)
+}
+
+pub(super) fn millis(span: Duration) -> f64 {
+    thousandths(span.as_secs_f64() * 1_000.0)
+}
+
+/// As many digits as anybody reads.
+pub(super) fn thousandths(number: f64) -> f64 {
+    (number * 1_000.0).round() / 1_000.0
+}
