@@ -9,8 +9,14 @@ use std::{
     collections::{HashMap, HashSet},
 };
 
-use super::line::{Line, Parent};
-use crate::{Event, Key, Outcome, Parser, objects::read_objects};
+use super::{
+    line::{Line, Parent, Place},
+    records::may_record_usage,
+};
+use crate::{
+    Event, Key, Outcome, Parser,
+    objects::{read_objects, trim},
+};
 
 /// Reads the events of a session.
 #[derive(Debug, Default)]
@@ -58,9 +64,17 @@ impl SessionReader {
         self.has_branches
     }
 
-    fn take(&mut self, line: &Line<'_>, hand_on: &mut dyn FnMut(&Event<'_>)) {
-        let (id, parent) = line.place();
-        let event = line.event().map(|event| identified(event, id.as_deref()));
+    fn take(
+        &mut self,
+        place: &Place<'_>,
+        event: Option<Event<'_>>,
+        hand_on: &mut dyn FnMut(&Event<'_>),
+    ) {
+        if place.is_header() {
+            return;
+        }
+        let (id, parent) = place.names();
+        let event = event.map(|event| identified(event, id.as_deref()));
         let id = id.map(|id| event_key(&id));
         let parent = match parent {
             Parent::Unsaid => Follows::Last,
@@ -77,11 +91,17 @@ impl SessionReader {
 
 impl Parser for SessionReader {
     fn line(&mut self, line: &[u8], hand_on: &mut dyn FnMut(&Event<'_>)) -> Outcome {
+        if trim(line).is_empty() {
+            return Outcome::Fine;
+        }
+        if !may_record_usage(line) {
+            let Some(place) = Place::read(line) else { return Outcome::Malformed };
+            self.take(&place, None, hand_on);
+            return Outcome::Fine;
+        }
         read_objects(line, &mut |object| {
             let Some(line) = Line::read(object)? else { return Ok(Outcome::Malformed) };
-            if !line.is_header() {
-                self.take(&line, hand_on);
-            }
+            self.take(&line.place, line.event(), hand_on);
             Ok(Outcome::Fine)
         })
     }

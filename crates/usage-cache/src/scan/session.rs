@@ -15,7 +15,7 @@ use common_fs::{
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
-use xxhash_rust::xxh3::Xxh3Default;
+use xxhash_rust::xxh3::{Xxh3Default, xxh3_64_with_seed};
 use zstd::bulk::Decompressor;
 
 use super::{Reading, Scanned, Scanner};
@@ -164,6 +164,14 @@ impl Scanner<'_> {
     }
 }
 
+/// Of an event: its end, where the numbers are, and how long it is. Only the last one matters, but
+/// which one that is nobody knows before.
+fn anchor(json: &[u8]) -> Anchor {
+    const END_BYTES: usize = 512;
+    let end = json.get(json.len().saturating_sub(END_BYTES)..).unwrap_or_default();
+    Anchor(xxh3_64_with_seed(end, json.len() as u64))
+}
+
 fn seq(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
@@ -215,7 +223,7 @@ impl Pass<'_> {
     }
 
     fn take_event(&mut self, at: i64, json: &[u8]) {
-        let anchor = Anchor::of(json);
+        let anchor = anchor(json);
         if let Some((parsed_to, known)) = self.known
             && at < seq(parsed_to)
         {

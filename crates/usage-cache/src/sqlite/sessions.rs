@@ -13,11 +13,17 @@ use crate::{DbProblem, OnStored, SessionDb, SessionRow, Stored};
 
 /// What is in the table of events, or in an archive that the session can be taken out of again.
 /// The last event is found by the primary key.
-const LIVE: &str = "select w.session_id, coalesce(g.generation, c.generation), \
-    (select max(e.seq) from transcript_events e where e.session_id = w.session_id), c.last_seq \
-    from session_windows w \
-    left join transcript_rewrite_watermarks g on g.session_id = w.session_id \
-    left join session_transcript_cold_archives c on c.session_id = w.session_id";
+macro_rules! live {
+    () => {
+        "select w.session_id, coalesce(g.generation, c.generation), \
+        (select max(e.seq) from transcript_events e where e.session_id = w.session_id), \
+        c.last_seq from session_windows w \
+        left join transcript_rewrite_watermarks g on g.session_id = w.session_id \
+        left join session_transcript_cold_archives c on c.session_id = w.session_id"
+    };
+}
+const LIVE: &str = live!();
+const LIVE_OF: &str = concat!(live!(), " where w.session_id = ?1");
 /// What was reset or deleted.
 const ARCHIVES: &str =
     "select session_id, generation from session_transcript_archives order by 1, 2";
@@ -110,11 +116,10 @@ fn read(
     after: Option<i64>,
     on_stored: OnStored<'_>,
 ) -> Result<Option<SessionRow>, Error> {
-    let one = format!("{LIVE} where w.session_id = ?1");
-    let found = db.query_row(&one, [session], live).optional()?;
+    let found = db.prepare_cached(LIVE_OF)?.query_row([session], live).optional()?;
     let mut row =
         found.unwrap_or_else(|| SessionRow { id: session.to_owned(), ..Default::default() });
-    let mut statement = db.prepare(ARCHIVES_OF)?;
+    let mut statement = db.prepare_cached(ARCHIVES_OF)?;
     let mut archives = statement.query([session])?;
     while let Some(archive) = archives.next()? {
         row.archives.push(archive.get(0)?);
@@ -125,7 +130,7 @@ fn read(
         }
     }
     if after.is_none() {
-        let mut statement = db.prepare(COLD_OF)?;
+        let mut statement = db.prepare_cached(COLD_OF)?;
         let mut colds = statement.query([session])?;
         while let Some(cold) = colds.next()? {
             let (name, sha256) = (cold.get_ref(1)?.as_str()?, cold.get_ref(2)?.as_str()?);
@@ -135,7 +140,7 @@ fn read(
             });
         }
     }
-    let mut statement = db.prepare(EVENTS_OF)?;
+    let mut statement = db.prepare_cached(EVENTS_OF)?;
     let from = after.map_or(i64::MIN, |after| after.saturating_add(1));
     let mut events = statement.query((session, from))?;
     while let Some(event) = events.next()? {
