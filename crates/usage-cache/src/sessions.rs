@@ -1,12 +1,14 @@
 //! Databases of sessions: each is as a directory, and its sessions as the transcripts in it.
 
 use std::{
-    ffi::OsString,
+    borrow::Cow,
+    ffi::{OsStr, OsString},
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use common_fs::{FileKind, Stat, Timestamp};
+use data_encoding::HEXLOWER;
 
 use crate::{
     DatabaseStatus, Databases, DbProblem, DbProblemKind, Key, Source,
@@ -156,11 +158,30 @@ impl Discovery {
         let dir = self.add_database(found);
         self.found.extend(rows.iter().map(|row| Found {
             dir,
-            name: OsString::from(&row.id),
+            name: name_of(&row.id),
             stat: stat(&session_fingerprint(db.file(), row)),
         }));
         Ok(())
     }
+}
+
+/// What a name begins with that stands for an id that is none.
+const ENCODED: &str = "hex:";
+
+/// The name under which a session is known: its id, unless that cannot be the name of a file.
+fn name_of(id: &str) -> OsString {
+    let is_name = !(id.is_empty() || id == "." || id == ".." || id.contains(['/', '\0']));
+    if is_name && !id.starts_with(ENCODED) {
+        return id.into();
+    }
+    format!("{ENCODED}{}", HEXLOWER.encode(id.as_bytes())).into()
+}
+
+/// The id of the session that is known under a name.
+pub(crate) fn id_of(name: &OsStr) -> Option<Cow<'_, str>> {
+    let name = name.to_str()?;
+    let Some(hex) = name.strip_prefix(ENCODED) else { return Some(Cow::Borrowed(name)) };
+    String::from_utf8(HEXLOWER.decode(hex.as_bytes()).ok()?).ok().map(Cow::Owned)
 }
 
 /// A session as if it were a file.
@@ -168,4 +189,25 @@ fn stat(fingerprint: &Fingerprint) -> Stat {
     let Fingerprint { id, size_bytes, modified, changed } = *fingerprint;
     let kind = FileKind::File;
     Stat { id, kind, size_bytes, modified, changed, mode: 0o600, uid: 0, gid: 0, links: 1 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_id_has_a_name_of_its_own() {
+        for (id, name) in [
+            ("0b4b2d3c-5d6e", "0b4b2d3c-5d6e"),
+            ("naïve id", "naïve id"),
+            ("", "hex:"),
+            (".", "hex:2e"),
+            ("..", "hex:2e2e"),
+            ("/etc/x", "hex:2f6574632f78"),
+            ("hex:2e", "hex:6865783a3265"),
+        ] {
+            assert_eq!(name_of(id), *name);
+            assert_eq!(id_of(name.as_ref()).as_deref(), Some(id));
+        }
+    }
 }

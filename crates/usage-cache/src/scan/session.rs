@@ -25,6 +25,7 @@ use crate::{
     discover::FoundDir,
     fold::Fold,
     openclaw::SessionReader,
+    sessions::id_of,
     transcript::{Anchor, Fingerprint, LineCounts, Transcript},
 };
 
@@ -70,10 +71,10 @@ impl Scanner<'_> {
         previous: Option<&Transcript>,
         sessions: &mut Sessions,
     ) -> Scanned {
-        let Some(session) = name.to_str() else { return Scanned::Vanished };
+        let Some(session) = id_of(name) else { return Scanned::Vanished };
         let goes_on = previous.filter(|known| known.complete && 0 < known.parsed_to);
         for previous in [goes_on, None] {
-            match self.read_session(dir, session, previous, sessions) {
+            match self.read_session(dir, &session, previous, sessions) {
                 Ok(Some(scanned)) => return scanned,
                 Ok(None) => (),
                 Err(error) => return Scanned::Failed(error),
