@@ -223,13 +223,19 @@ impl Search<'_> {
     ) {
         match pattern.split_once('/') {
             None => match self.look_at_database(path, pattern) {
+                // By another name it was found before.
+                Ok(looks) if self.found.databases.iter().any(|known| known.is(&looks)) => (),
                 Ok(looks) => self.found.databases.push(FoundDatabase {
                     source,
                     path: path.join(pattern),
                     looks,
                     was_listed: false,
                 }),
-                Err(error) if error.is_not_found() => (),
+                Err(error) if error.is_not_found() => {
+                    if via == Via::Link {
+                        self.found.unlisted.insert(path.join(pattern));
+                    }
+                }
                 Err(error) if error.kind() == ErrorKind::NotADirectory => (),
                 Err(error) => self.fail(path.join(pattern), error),
             },
@@ -250,7 +256,9 @@ impl Search<'_> {
         log.push("-wal");
         let log = match dir.stat(&log) {
             // Whoever reads may create an empty one.
-            Ok(stat) => Some(Fingerprint::from(&stat)).filter(|_| 0 < stat.size_bytes),
+            Ok(stat) if stat.size_bytes == 0 => None,
+            // Whoever reads as root changes its owner to what it is: only writing counts.
+            Ok(stat) => Some(Fingerprint::from(&Stat { changed: stat.modified, ..stat })),
             Err(error) if error.is_not_found() => None,
             Err(error) => return Err(error),
         };

@@ -60,8 +60,8 @@
 
 mod checkpoint;
 mod claude;
+mod closed;
 mod codex;
-mod compressed;
 mod databases;
 mod discover;
 mod entries;

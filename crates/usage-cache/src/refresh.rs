@@ -135,7 +135,7 @@ pub fn open(host: Host<'_>, options: &Options) -> (UsageCache, Vec<CacheProblem>
     // Where there is no lock to look at, nobody holds it.
     let refreshing = store::is_busy(host, &locations.cache).unwrap_or(false);
     let Loaded { entries, models, problem, .. } = loaded;
-    let Updated { turns, status, problems } = trace::load_turns(host, locations);
+    let Updated { turns, status, problems } = trace::load(host, locations);
     let mut all_problems: Vec<CacheProblem> = problem.into_iter().collect();
     all_problems.extend(problems.into_iter().map(CacheProblem::Turns));
     let turns = (turns, status);
@@ -235,7 +235,7 @@ fn read_trace(
     on_progress: OnProgress<'_>,
 ) -> (Updated, ControlFlow<()>) {
     let Some(databases) = options.databases.filter(|_| flow.is_continue()) else {
-        return (trace::load_turns(host, &options.locations), flow);
+        return (trace::load(host, &options.locations), flow);
     };
     let mut on_scan = |trace| on_progress(Progress { trace: Some(trace), ..progress });
     let (locations, request) = (&options.locations, ScanRequest::ALL);

@@ -16,7 +16,7 @@ use common_fs::{
 
 use crate::{
     Name, Options, Outcome, Parser, Source, TranscriptName,
-    compressed::Decompressed,
+    closed::Closed,
     discover::FoundDir,
     entries::Superseded,
     fold::Fold,
@@ -87,14 +87,16 @@ impl Scanner<'_> {
             Err(error) => return Scanned::Failed(error),
         };
         let Name::Transcript(name) = dir.source.classify(name) else { return Scanned::Vanished };
-        let decompressed = Decompressed::file(file.as_ref());
-        let file = if name.compressed { &decompressed } else { file.as_ref() };
-        let superseded = superseded(file, candidates, buffer);
         // Nobody appends to what is compressed or archived from a database.
-        let mut previous = previous.filter(|_| !(name.compressed || name.of_database));
+        let is_closed = name.compressed || name.of_database;
+        let closed = Closed::file(file.as_ref(), name.compressed);
+        let file = if is_closed { &closed } else { file.as_ref() };
+        let superseded = superseded(file, candidates, buffer);
+        let mut previous = previous.filter(|_| !is_closed);
         for _ in 0..ATTEMPTS {
             let source = dir.source;
-            let pass = Pass { scanner: self, source, name, file, superseded: &superseded };
+            let superseded = &superseded;
+            let pass = Pass { scanner: self, source, name, is_closed, file, superseded };
             match pass.read(previous, buffer, on_progress) {
                 Ok(Read::Done(reading)) => return Scanned::Done(reading),
                 Ok(Read::Interrupted) => return Scanned::Interrupted,
@@ -136,6 +138,8 @@ struct Pass<'p> {
     scanner: &'p Scanner<'p>,
     source: &'p dyn Source,
     name: TranscriptName<'p>,
+    /// Whether nobody appends to it.
+    is_closed: bool,
     /// Its content, even if it is compressed.
     file: &'p dyn File,
     superseded: &'p [Superseded],
@@ -150,8 +154,8 @@ impl Pass<'_> {
     ) -> Result<Read, FsError> {
         let scanned_at = self.scanner.clock.now();
         let before = self.file.stat()?;
-        // How long the content of something compressed is, nobody knows.
-        let end = if self.name.compressed { u64::MAX } else { before.size_bytes };
+        // How long the content of what is closed is, nobody knows before.
+        let end = if self.is_closed { u64::MAX } else { before.size_bytes };
         let resumed = previous.filter(|previous| {
             let same_file = previous.fingerprint.id == before.id;
             same_file && 0 < previous.parsed_to && previous.parsed_to <= end
@@ -188,7 +192,7 @@ impl Pass<'_> {
         lines.finish(buffer);
         let Some(reported) = reported? else { return Ok(Read::Interrupted) };
         let after = self.file.stat()?;
-        let end = if self.name.compressed { read_to } else { end };
+        let end = if self.is_closed { read_to } else { end };
         let is_shorter = after.size_bytes < before.size_bytes;
         if read_to < end || is_shorter {
             return Ok(Read::NotTheSame);

@@ -29,6 +29,13 @@ pub(crate) struct FoundDatabase {
     pub(crate) was_listed: bool,
 }
 
+impl FoundDatabase {
+    /// Whether it is the one that looks like this.
+    pub(crate) fn is(&self, looks: &DatabaseLooks) -> bool {
+        self.looks.main.id == looks.main.id
+    }
+}
+
 /// What a database looked like before it was asked: as long as it looks the same, nobody has
 /// written to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,8 +88,12 @@ impl DatabaseLooks {
     }
 
     fn is_same(&self, now: &Self) -> bool {
-        let same = self.main == now.main && self.log == now.log;
-        same && !freshness::is_racy(self.changed(), self.at)
+        self.main == now.main && self.log == now.log && !self.is_racy()
+    }
+
+    /// Whether another change could have left the same looks.
+    pub(crate) fn is_racy(&self) -> bool {
+        freshness::is_racy(self.changed(), self.at)
     }
 
     /// Whether nobody has written for so long that it is worth remembering, even where nothing
@@ -94,6 +105,15 @@ impl DatabaseLooks {
 
 /// An agent at work writes more often.
 const SETTLED: Duration = Duration::from_mins(1);
+
+/// Adds the sessions of the databases that are known to what was found. Nobody has written to
+/// them since.
+pub(crate) fn list_known(discovery: &mut Discovery, entries: &Entries) {
+    for found in std::mem::take(&mut discovery.databases) {
+        discovery.add_known(&found, entries);
+        discovery.database_status.push(DatabaseStatus { path: found.path, problem: None });
+    }
+}
 
 /// Adds the sessions of the databases to what was found.
 pub(crate) fn list(

@@ -12,8 +12,8 @@
 //!   transcripts are, whatever becomes of the database.
 //! * A [`TurnStore`] has both, and its file is shared by all processes of a user.
 //!
-//! The database is read through [`TraceDb`], which `Sqlite` gives if the feature `sqlite` is on. Names of turns, threads and models, and times, are all that is kept
-//! of a row.
+//! The database is read through [`TraceDb`], which `Sqlite` gives if the feature `sqlite` is on.
+//! Names of turns, threads and models, and times, are all that is kept of a row.
 
 mod anchor;
 mod artifact;
@@ -30,10 +30,9 @@ mod update;
 
 pub use db::{Ends, OnRow, Row, RowId, RowTime, Since, TraceDb, TraceView};
 pub use file::TurnsProblem;
-pub use import::{ImportError, Imported, import};
+pub use import::{Adopted, ImportError, Imported, import};
 pub use memo::{Memo, PENDING_TURNS_MAX, PriorityTurn, Request};
 pub use scan::{OnScan, Restart, ScanProgress, ScanRequest, ScanWork, scan};
 pub use store::{LastScan, Observation, TurnStore};
 pub use turns::{PriorityTurns, turn_key};
-pub(crate) use update::load_turns;
-pub use update::{TraceStatus, Updated, update, update_imported};
+pub use update::{TraceStatus, Updated, load, update, update_imported};

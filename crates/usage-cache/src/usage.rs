@@ -124,8 +124,7 @@ impl Unread {
     fn read(self) -> Known {
         let Self { lines, mut discovery, trace } = self;
         let (entries, models) = lines.read();
-        // Nobody has written to them, so that they need not be opened.
-        sessions::list(None, &mut discovery, &entries);
+        sessions::list_known(&mut discovery, &entries);
         let Plan { standing, .. } = reconcile(&entries, &discovery);
         Known::new(entries, models, discovery, standing, false, trace)
     }

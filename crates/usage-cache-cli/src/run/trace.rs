@@ -9,7 +9,7 @@ use usage_cache::{
     trace::{self, Imported, LastScan, OnScan, ScanRequest, TraceStatus, Updated},
 };
 
-use super::{locations, message, options, print};
+use super::{locations, message, print};
 use crate::{
     args::{TraceCommand, TraceImportArgs, TraceStatusArgs},
     interrupt::Interrupt,
@@ -43,9 +43,10 @@ fn status(interrupt: &Interrupt, args: TraceStatusArgs) -> anyhow::Result<ExitCo
             |on_scan: OnScan<'_>| trace::update(host, &locations, &Sqlite, request, on_scan);
         return show(interrupt, update, args.json, Shown::Status);
     }
-    let (usage, problems) = usage_cache::open(host, &options(&locations));
-    let status = usage.status().trace.as_ref().context("no trace database is looked for")?;
-    print_status(status, &problems, args.json)?;
+    let Updated { status, problems, .. } = trace::load(host, &locations);
+    let status = status.context("no trace database is looked for")?;
+    let problems: Vec<CacheProblem> = problems.into_iter().map(CacheProblem::Turns).collect();
+    print_status(&status, &problems, args.json)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -153,7 +153,8 @@ impl<'r> Run<'r> {
     pub(super) fn finish(&mut self, discovery: &Discovery) {
         self.remember_databases(discovery);
         if self.checkpoint.is_dirty() && self.standing.unreadable.is_empty() {
-            let is_complete = reconcile(&self.entries, discovery).is_nothing();
+            let is_racy = discovery.databases.iter().any(|database| database.looks.is_racy());
+            let is_complete = !is_racy && reconcile(&self.entries, discovery).is_nothing();
             self.complete = discovery.key().filter(|_| is_complete);
         }
         self.step(Event::Finished);

@@ -15,8 +15,9 @@ struct Session<'t> {
 
 /// The transcripts of OpenClaw's sessions that are also known from elsewhere, and do not count.
 ///
-/// A session moves from a file into the database of its agent, and back into a file when it is
-/// deleted. What is in the database counts; where it is gone from there, it or its files do,
+/// A session moves from a file into the database of its agent. (When it is deleted, it is archived
+/// in a file again; but events in that have an identity, and count once like all of these.) What
+/// is in the database counts; where it is gone from there, it or its files do,
 /// whichever knows more, and files that exist before what does not.
 pub(super) fn stored_twice(transcripts: &[Numbered<'_>]) -> HashSet<usize> {
     let agents: HashSet<&Path> = transcripts
@@ -35,6 +36,7 @@ pub(super) fn stored_twice(transcripts: &[Numbered<'_>]) -> HashSet<usize> {
             && agents.contains(agent)
             && let Name::Transcript(name) = OpenClaw.classify(numbered.name)
             && let Some(session) = name.session
+            && !name.of_database
         {
             sessions.entry((agent, session)).or_default().in_files.push(*numbered);
         }

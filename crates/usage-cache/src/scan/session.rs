@@ -21,7 +21,7 @@ use zstd::bulk::Decompressor;
 use super::{Reading, Scanned, Scanner};
 use crate::{
     DbProblem, Lineage, Outcome, Parser as _, SessionDb, SessionRow, Stored,
-    compressed::Decompressed,
+    closed::Closed,
     discover::FoundDir,
     fold::Fold,
     openclaw::SessionReader,
@@ -217,7 +217,12 @@ impl Pass<'_> {
             Stored::ColdFile { name, sha256 } => self.take_cold_file(name, sha256),
             Stored::ColdBlob { bytes, sha256 } => self.take_archive(bytes, true, sha256, true),
             Stored::Archive { bytes, compressed, sha256 } => {
-                self.take_archive(bytes, compressed, sha256, false)
+                // A transcript of its own, which what came later does not go on from.
+                let later = std::mem::replace(&mut self.reader, SessionReader::whole());
+                let taken = self.take_archive(bytes, compressed, sha256, false);
+                let mut reader = std::mem::replace(&mut self.reader, later);
+                reader.finish(&mut |event| self.fold.add(event));
+                taken
             }
         };
         self.failed = taken.err();
@@ -232,6 +237,10 @@ impl Pass<'_> {
             return;
         }
         self.anchor = anchor;
+        if self.scanner.options.line_bytes_max < json.len() {
+            self.lines.too_long += 1;
+            return;
+        }
         self.take_line(json);
     }
 
@@ -286,7 +295,7 @@ impl Pass<'_> {
             return Err(self.damaged("an archive has another SHA-256 than it should have"));
         }
         let path = self.database;
-        let content = Decompressed::bytes(path, bytes, compressed);
+        let content = Closed::bytes(path, bytes, compressed);
         let line_bytes_max = self.scanner.options.line_bytes_max;
         let limits = Limits { line_bytes_max, lookback_bytes: 0 };
         let mut buffer = std::mem::take(self.buffer);

@@ -20,7 +20,13 @@ pub(super) fn of_file(path: &Path, error: FsError) -> DbProblem {
 
 fn kind(path: &Path, error: &Error) -> DbProblemKind {
     match error.sqlite_error_code() {
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => DbProblemKind::Busy,
+        Some(
+            ErrorCode::DatabaseBusy
+            | ErrorCode::DatabaseLocked
+            | ErrorCode::FileLockingProtocolFailed,
+        ) => DbProblemKind::Busy,
+        // It has just been deleted.
+        Some(ErrorCode::CannotOpen) if size(path).is_none() => DbProblemKind::Missing,
         // Also where the directory must not be written to and the shared memory of the log is
         // missing: it cannot be read then.
         Some(
@@ -31,13 +37,12 @@ fn kind(path: &Path, error: &Error) -> DbProblemKind {
         ) => DbProblemKind::NoPermission,
         // A table or a column is missing; or all, as a file that was cut to nothing is an empty
         // database.
-        Some(ErrorCode::Unknown) if !is_empty(path) => DbProblemKind::SchemaUnknown,
+        Some(ErrorCode::Unknown) if size(path) != Some(0) => DbProblemKind::SchemaUnknown,
         _ => DbProblemKind::Corrupt,
     }
 }
 
-fn is_empty(path: &Path) -> bool {
-    let stat =
-        common_fs::follow_links(&common_fs::RealFs, path).and_then(|(dir, name)| dir.stat(&name));
-    stat.is_ok_and(|stat| stat.size_bytes == 0)
+fn size(path: &Path) -> Option<u64> {
+    let (dir, name) = common_fs::follow_links(&common_fs::RealFs, path).ok()?;
+    dir.stat(&name).ok().map(|stat| stat.size_bytes)
 }

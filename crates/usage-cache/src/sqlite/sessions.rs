@@ -24,6 +24,9 @@ macro_rules! live {
 }
 const LIVE: &str = live!();
 const LIVE_OF: &str = concat!(live!(), " where w.session_id = ?1");
+/// The table of what was reset or deleted is made when it is first needed.
+const HAS_ARCHIVES: &str = "select 1 from sqlite_master \
+    where type = 'table' and name = 'session_transcript_archives'";
 /// What was reset or deleted.
 const ARCHIVES: &str =
     "select session_id, generation from session_transcript_archives order by 1, 2";
@@ -78,10 +81,12 @@ impl Sessions {
 
 fn list(db: &Connection) -> Result<Vec<SessionRow>, Error> {
     let mut archives: HashMap<String, Vec<String>> = HashMap::new();
-    let mut statement = db.prepare(ARCHIVES)?;
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
-        archives.entry(row.get(0)?).or_default().push(row.get(1)?);
+    if db.prepare(HAS_ARCHIVES)?.exists([])? {
+        let mut statement = db.prepare(ARCHIVES)?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            archives.entry(row.get(0)?).or_default().push(row.get(1)?);
+        }
     }
     let mut sessions = Vec::new();
     let mut statement = db.prepare(LIVE)?;
@@ -119,15 +124,8 @@ fn read(
     let found = db.prepare_cached(LIVE_OF)?.query_row([session], live).optional()?;
     let mut row =
         found.unwrap_or_else(|| SessionRow { id: session.to_owned(), ..Default::default() });
-    let mut statement = db.prepare_cached(ARCHIVES_OF)?;
-    let mut archives = statement.query([session])?;
-    while let Some(archive) = archives.next()? {
-        row.archives.push(archive.get(0)?);
-        if after.is_none() {
-            let compressed = archive.get_ref(2)?.as_str()? == "zstd";
-            let (bytes, sha256) = (bytes(archive.get_ref(1)?), archive.get_ref(3)?.as_str()?);
-            on_stored(Stored::Archive { bytes, compressed, sha256 });
-        }
+    if db.prepare_cached(HAS_ARCHIVES)?.exists([])? {
+        row.archives = read_archives(db, session, after.is_none(), on_stored)?;
     }
     if after.is_none() {
         let mut statement = db.prepare_cached(COLD_OF)?;
@@ -155,6 +153,27 @@ fn read(
         });
     }
     Ok((row.end != 0 || !row.archives.is_empty()).then_some(row))
+}
+
+/// The generations of the archives of a session.
+fn read_archives(
+    db: &Connection,
+    session: &str,
+    visits: bool,
+    on_stored: OnStored<'_>,
+) -> Result<Vec<String>, Error> {
+    let mut generations = Vec::new();
+    let mut statement = db.prepare_cached(ARCHIVES_OF)?;
+    let mut archives = statement.query([session])?;
+    while let Some(archive) = archives.next()? {
+        generations.push(archive.get(0)?);
+        if visits {
+            let compressed = archive.get_ref(2)?.as_str()? == "zstd";
+            let (bytes, sha256) = (bytes(archive.get_ref(1)?), archive.get_ref(3)?.as_str()?);
+            on_stored(Stored::Archive { bytes, compressed, sha256 });
+        }
+    }
+    Ok(generations)
 }
 
 fn bytes(value: ValueRef<'_>) -> &[u8] {

@@ -44,7 +44,7 @@ pub(super) fn check(view: &mut dyn TraceView, anchors: &[Anchor]) -> Result<Anch
     let mut anchored = Anchored::Unclear;
     for anchor in anchors {
         let mut found = None;
-        view.rows(anchor.row - 1, anchor.row, &mut |row| {
+        view.rows(anchor.row.saturating_sub(1), anchor.row, &mut |row| {
             found = Some(Anchor::of(row));
             ControlFlow::Break(())
         })?;

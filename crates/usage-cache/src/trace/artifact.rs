@@ -61,8 +61,8 @@ struct Document<'a> {
     version: u32,
     parser: u32,
     models: Vec<String>,
-    /// Key, index into `models`, whether it is that of an answer.
-    turns: Vec<(String, Option<usize>, bool)>,
+    /// Key, index into `models`, the row of the answer that said so.
+    turns: Vec<(String, Option<usize>, Option<RowId>)>,
     databases: Vec<Database>,
 }
 
@@ -112,7 +112,7 @@ pub(super) fn write(store: &TurnStore) -> Vec<u8> {
         store.turns.known.iter().map(|(turn, known)| (*turn, known)).collect();
     let turns = known.into_iter().map(|(Key(turn), known)| {
         let model = known.model.as_deref().map(|model| models.place(model));
-        (to_hex(turn), model, known.answered)
+        (to_hex(turn), model, known.answer)
     });
     let turns = turns.collect();
     let databases = store.databases.iter();
@@ -238,12 +238,12 @@ impl Document<'_> {
     fn read(self, keeps_memos: bool) -> Option<TurnStore> {
         let shared: Vec<Arc<str>> = self.models.iter().map(|model| model.as_str().into()).collect();
         let mut known = HashMap::with_capacity(self.turns.len());
-        for (key, model, answered) in self.turns {
+        for (key, model, answer) in self.turns {
             let model = match model {
                 Some(place) => Some(Arc::clone(shared.get(place)?)),
                 None => None,
             };
-            known.insert(Key(from_hex(&key)?), KnownTurn { model, answered });
+            known.insert(Key(from_hex(&key)?), KnownTurn { model, answer });
         }
         let mut store = TurnStore::default();
         store.turns = PriorityTurns { known };

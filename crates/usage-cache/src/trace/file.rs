@@ -130,9 +130,7 @@ pub(super) fn save(
         return Err(problem);
     }
     if found.problem.is_some() {
-        let mut aside = name.to_owned();
-        aside.push(".damaged");
-        dir.rename(name, &aside, Overwrite::Allow).map_err(not_saved)?;
+        set_aside(&*dir, name).map_err(not_saved)?;
     } else if found.store != *base {
         store.merge(found.store, base);
     }
@@ -146,6 +144,21 @@ pub(super) fn save(
     }
     file.commit().map_err(failed)?;
     Ok(Saved::Durably { bytes: content.len() as u64 })
+}
+
+/// Gives a damaged file another name: that of no other one, as long as there are a few.
+fn set_aside(dir: &dyn Dir, name: &OsStr) -> Result<(), FsError> {
+    const KEPT_MAX: u32 = 10;
+    for attempt in 0.. {
+        let mut aside = name.to_owned();
+        aside.push(if attempt == 0 { ".damaged".into() } else { format!(".damaged-{attempt}") });
+        let overwrite = if attempt < KEPT_MAX { Overwrite::Refuse } else { Overwrite::Allow };
+        match dir.rename(name, &aside, overwrite) {
+            Err(error) if error.is_already_exists() => (),
+            renamed => return renamed,
+        }
+    }
+    Ok(())
 }
 
 /// Takes the right to save; `None` if another process has it.

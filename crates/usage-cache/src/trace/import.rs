@@ -16,8 +16,8 @@ use serde::{
 };
 
 use super::{
-    Ends, Memo, PENDING_TURNS_MAX, Request, RowId, RowTime, TraceDb, anchor, memo::Turn,
-    pending::Pending,
+    Ends, Memo, PENDING_TURNS_MAX, PriorityTurns, Request, RowId, RowTime, TraceDb, anchor,
+    memo::Turn, pending::Pending,
 };
 use crate::DbProblem;
 
@@ -29,6 +29,15 @@ pub struct Imported {
     /// Its inode, if that is known.
     inode: Option<u64>,
     memo: Memo,
+}
+
+/// What CodexBar knew, and what holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Adopted {
+    /// Of the rows that are still there.
+    pub memo: Memo,
+    /// The turns that it knew, also of rows that are gone.
+    pub turns: PriorityTurns,
 }
 
 /// Why a file of CodexBar is not taken.
@@ -151,7 +160,7 @@ impl Imported {
     /// What was known, if the database is the one that it was known of: the same inode, and all
     /// rows that something is known of say that, as far as they are still there. `None` if they
     /// do not, or none is there, as inodes are used again.
-    pub fn adopt(self, db: &mut dyn TraceDb) -> Result<Option<Memo>, DbProblem> {
+    pub fn adopt(self, db: &mut dyn TraceDb) -> Result<Option<Adopted>, DbProblem> {
         let Self { inode, mut memo, .. } = self;
         let file = db.file();
         let mut view = db.view()?;
@@ -160,6 +169,8 @@ impl Imported {
         if inode != Some(file.ino) || last < memo.cursor {
             return Ok(None);
         }
+        let mut turns = PriorityTurns::default();
+        turns.learn(&memo);
         let mut rows = memo.rows().chain(memo.pending_rows());
         let missing: HashSet<RowId> = view.missing(&mut rows)?.into_iter().collect();
         drop(rows);
@@ -167,7 +178,7 @@ impl Imported {
         let rows: Vec<RowId> = memo.rows().chain(memo.pending_rows()).collect();
         let mut found = Memo::new(memo.since);
         for row in &rows {
-            view.rows(row - 1, *row, &mut |row| {
+            view.rows(row.saturating_sub(1), *row, &mut |row| {
                 found.observe(row.id, &row.at, row.body);
                 std::ops::ControlFlow::Continue(())
             })?;
@@ -180,7 +191,7 @@ impl Imported {
         }
         memo.anchors = anchor::drop_anchors(view, first, memo.cursor)?;
         memo.file = Some(file);
-        Ok(Some(memo))
+        Ok(Some(Adopted { memo, turns }))
     }
 }
 

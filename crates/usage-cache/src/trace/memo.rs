@@ -60,6 +60,8 @@ pub struct PriorityTurn<'m> {
     /// The model that answered last, which is what the alias in the request stands for; `None`
     /// if no answer is known.
     pub answered_by: Option<&'m str>,
+    /// The row of that answer.
+    pub answer: Option<RowId>,
 }
 
 impl PriorityTurn<'_> {
@@ -86,9 +88,9 @@ impl Memo {
     pub fn turns(&self) -> impl Iterator<Item = PriorityTurn<'_>> {
         self.turns.iter().filter_map(|(name, turn)| {
             let (_, request) = turn.requests.last_key_value()?;
-            let answered = turn.completions.last_key_value();
-            let answered_by = answered.map(|(_, model)| model.as_str());
-            Some(PriorityTurn { turn: name, request, answered_by })
+            let (answer, answered_by) = turn.completions.last_key_value().unzip();
+            let (answer, answered_by) = (answer.copied(), answered_by.map(String::as_str));
+            Some(PriorityTurn { turn: name, request, answered_by, answer })
         })
     }
 

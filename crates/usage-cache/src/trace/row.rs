@@ -88,9 +88,8 @@ fn submission(body: &[u8]) -> Option<Said<'_>> {
     let (prefix, rest) = split(body, &SUBMISSION)?;
     let rest = rest.get(memchr::memmem::find(rest, ID)? + ID.len()..)?;
     let turn = rest.get(..memchr::memchr(b'"', rest)?)?;
-    let turn = std::str::from_utf8(turn).ok().filter(|turn| !turn.is_empty())?;
     Some(Said::Priority {
-        turn: Cow::Borrowed(turn),
+        turn: Cow::Borrowed(id(turn)?),
         thread: value(prefix, "thread_id="),
         model: None,
     })
@@ -111,8 +110,15 @@ fn value<'r>(prefix: &'r [u8], field: &str) -> Option<&'r str> {
     let at = memchr::memmem::find(prefix, field.as_bytes())? + field.len();
     let rest = prefix.get(at..)?;
     let ends = |byte: &u8| byte.is_ascii_whitespace() || b",])}:".contains(byte);
-    let value = rest.get(..rest.iter().position(ends).unwrap_or(rest.len()))?;
-    std::str::from_utf8(value).ok().filter(|value| !value.is_empty())
+    id(rest.get(..rest.iter().position(ends).unwrap_or(rest.len()))?)
+}
+
+/// What can be the name of a turn or thread. What is longer is something else, of which nothing
+/// may be kept.
+fn id(value: &[u8]) -> Option<&str> {
+    const ID_BYTES_MAX: usize = 256;
+    let is_id = !value.is_empty() && value.len() <= ID_BYTES_MAX;
+    std::str::from_utf8(value).ok().filter(|_| is_id)
 }
 
 /// The fields of a message that matter.
@@ -271,5 +277,10 @@ mod tests {
     fn what_is_no_text_is_passed_over() {
         assert_eq!(read(b"turn.id=\xff websocket request: {\"type\":\"response.create\",\"service_tier\":\"priority\"}"), None);
         assert_eq!(read(b""), None);
+        let long = format!(
+            "turn.id={} websocket request: {{\"type\":\"response.create\",\"service_tier\":\"priority\"}}",
+            "x".repeat(257)
+        );
+        assert_eq!(read(long.as_bytes()), None);
     }
 }

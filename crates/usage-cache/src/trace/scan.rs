@@ -159,7 +159,8 @@ impl Part {
             restarted = self.restart(view, &mut next, last)?;
             if restarted.is_some() {
                 next = Memo::new(self.request.since);
-                next.cursor = first_row(view, self.request.since)?.map_or(0, |row| row - 1);
+                next.cursor =
+                    first_row(view, self.request.since)?.map_or(0, |row| row.saturating_sub(1));
             }
             next.file = Some(self.file);
         }

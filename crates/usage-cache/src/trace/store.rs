@@ -84,8 +84,8 @@ impl TurnStore {
     /// Takes in what another process has saved since this store was loaded. Of a database that
     /// both know, the scan counts that has come further in the same file; `base` is what was
     /// known of it when it was loaded.
-    pub(super) fn merge(&mut self, saved: Self, base: &Self) -> bool {
-        let is_new = self.turns.merge(&saved.turns);
+    pub(super) fn merge(&mut self, saved: Self, base: &Self) {
+        self.turns.merge(&saved.turns);
         for (path, theirs) in saved.databases {
             let loaded = base.databases.get(&path).map(|known| &known.memo);
             let is_theirs = match self.databases.get(&path) {
@@ -98,7 +98,6 @@ impl TurnStore {
                 self.databases.insert(path, Known { observation: Observation(0), ..theirs });
             }
         }
-        is_new
     }
 
     /// Forgets databases. Returns whether one was known. The turns that were found in them stay.

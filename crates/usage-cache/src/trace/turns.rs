@@ -1,6 +1,6 @@
 use std::{collections::HashMap, sync::Arc};
 
-use super::Memo;
+use super::{Memo, RowId};
 use crate::Key;
 
 /// The turns that are known to have been asked for with priority, whatever has become of the
@@ -15,8 +15,8 @@ pub struct PriorityTurns {
 pub(super) struct KnownTurn {
     /// The model of the last answer, or else the one that was asked for.
     pub(super) model: Option<Arc<str>>,
-    /// Whether it is that of an answer.
-    pub(super) answered: bool,
+    /// The row of that answer; `None` if it is the model that was asked for.
+    pub(super) answer: Option<RowId>,
 }
 
 /// The name under which the events of a turn are known, see [`Event::turn`](crate::Event::turn).
@@ -46,8 +46,8 @@ impl PriorityTurns {
         let mut is_new = false;
         for turn in memo.turns() {
             let model = turn.model().map(Arc::from);
-            let answered = turn.answered_by.is_some();
-            is_new |= self.add(turn_key(turn.turn), KnownTurn { model, answered });
+            let known = KnownTurn { model, answer: turn.answer };
+            is_new |= self.add(turn_key(turn.turn), known);
         }
         is_new
     }
@@ -56,15 +56,19 @@ impl PriorityTurns {
     pub(super) fn merge(&mut self, other: &Self) -> bool {
         let mut is_new = false;
         for (turn, known) in &other.known {
-            is_new |= self.add(*turn, known.clone());
+            // Of what was only asked for, ours is as good.
+            if known.answer.is_some() || !self.known.contains_key(turn) {
+                is_new |= self.add(*turn, known.clone());
+            }
         }
         is_new
     }
 
-    /// What an answer said is certain; of what was asked for, the last counts.
+    /// What an answer said is certain, and the last one counts, even if its row is gone by now; of
+    /// what was asked for, what was learned last.
     fn add(&mut self, turn: Key, new: KnownTurn) -> bool {
         let known = self.known.get(&turn);
-        if known.is_some_and(|known| *known == new || (known.answered && !new.answered)) {
+        if known.is_some_and(|known| *known == new || new.answer < known.answer) {
             return false;
         }
         self.known.insert(turn, new);

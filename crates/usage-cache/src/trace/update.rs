@@ -100,7 +100,7 @@ pub fn update_imported(
 }
 
 /// What is known, without looking at the database.
-pub(crate) fn load_turns(host: Host<'_>, locations: &Locations) -> Updated {
+pub fn load(host: Host<'_>, locations: &Locations) -> Updated {
     Update::run(host, locations, None)
 }
 
@@ -175,12 +175,19 @@ impl<'u> Update<'u> {
             }
         };
         for imported in scan.imported {
-            if let Ok(Some(adopted)) = imported.adopt(db.as_mut())
-                && memo
-                    .as_ref()
-                    .is_none_or(|memo| memo.file != adopted.file || memo.cursor < adopted.cursor)
-            {
-                memo = Some(adopted);
+            let adopted = match imported.adopt(db.as_mut()) {
+                Ok(Some(adopted)) => adopted,
+                Ok(None) => continue,
+                Err(problem) => {
+                    self.status.problem = Some(problem);
+                    return;
+                }
+            };
+            self.has_news |= self.store.turns.merge(&adopted.turns);
+            let is_further =
+                |memo: &Memo| memo.file != adopted.memo.file || memo.cursor < adopted.memo.cursor;
+            if memo.as_ref().is_none_or(is_further) {
+                memo = Some(adopted.memo);
                 (self.status.adopted, self.has_news) = (true, true);
             }
         }

@@ -17,7 +17,7 @@ use usage_cache::{
     Prices, Query, Refreshed, SessionDb, Sqlite, Summary, Usage, UsageCache, Zone, trace::TraceDb,
 };
 
-const CORPUS: Corpus = Corpus { sessions: 40, answers_median: 8, ..Corpus::SMALL };
+pub(crate) const CORPUS: Corpus = Corpus { sessions: 40, answers_median: 8, ..Corpus::SMALL };
 
 /// The real time, a minute later: as if nobody had written for that long.
 struct AMinuteLater;
@@ -32,7 +32,7 @@ impl Clock for AMinuteLater {
     fn sleep(&self, _: Duration) {}
 }
 
-struct Machine {
+pub(crate) struct Machine {
     root: PathBuf,
     options: Options,
     /// Removed at the end.
@@ -40,7 +40,7 @@ struct Machine {
 }
 
 impl Machine {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let root = fs_err::canonicalize(dir.path()).unwrap();
         let places = vec![Place::new(&OpenClaw, root.join("openclaw"))];
@@ -49,7 +49,7 @@ impl Machine {
         Self { root, options, _dir: dir }
     }
 
-    fn openclaw(&self) -> PathBuf {
+    pub(crate) fn openclaw(&self) -> PathBuf {
         self.root.join("openclaw")
     }
 
@@ -60,7 +60,12 @@ impl Machine {
         refreshed
     }
 
-    fn refresh(&self) -> Refreshed {
+    /// Refreshes at once, when everything has just been written.
+    pub(crate) fn refresh_now(&self) -> Refreshed {
+        usage_cache::refresh(Host::real(), &self.options, &mut |_| ControlFlow::Continue(()))
+    }
+
+    pub(crate) fn refresh(&self) -> Refreshed {
         Self::refresh_with(&self.options)
     }
 
@@ -87,7 +92,7 @@ impl Machine {
     }
 }
 
-fn summary(usage: &UsageCache, gone: Gone) -> Summary {
+pub(crate) fn summary(usage: &UsageCache, gone: Gone) -> Summary {
     usage.summary(&Query { gone, ..Query::all(Zone::utc()) }, &Prices::none())
 }
 

@@ -10,6 +10,8 @@ mod claude;
 mod codex;
 #[cfg(feature = "sqlite")]
 mod database;
+#[cfg(feature = "sqlite")]
+mod database_edges;
 mod discovery;
 mod ledger;
 mod lives;

@@ -263,7 +263,8 @@ fn a_file_that_cannot_be_used_costs_a_scan() {
     let good = machine.sim.fs.content(TURNS).unwrap();
     let text = String::from_utf8(good.clone()).unwrap();
     let damaged = text.replace("gpt-5.5", "gpt-5.6");
-    for content in ["not json", "", "{}", &damaged, &text[..text.len() / 2]] {
+    let contents = ["not json", "", "{}", &damaged, &text[..text.len() / 2]];
+    for (nth, content) in contents.into_iter().enumerate() {
         machine.sim.fs.put(TURNS, content.as_bytes());
         let refreshed = crate::world::refresh(machine.sim.host(), &machine.options);
         assert!(
@@ -273,7 +274,8 @@ fn a_file_that_cannot_be_used_costs_a_scan() {
         );
         assert_eq!(refreshed.usage.status().trace.as_ref().unwrap().work.rows, 2);
         assert_eq!(costs(&summary(&refreshed.usage).totals), (1_775_000, 1_775_000, 110));
-        let aside = format!("{TURNS}.damaged");
+        let number = if nth == 0 { String::new() } else { format!("-{nth}") };
+        let aside = format!("{TURNS}.damaged{number}");
         assert_eq!(machine.sim.fs.content(&aside).unwrap(), content.as_bytes());
         assert_eq!(machine.refresh().status().trace.as_ref().unwrap().work.rows, 0);
     }

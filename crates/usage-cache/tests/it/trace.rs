@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use proptest::prelude::*;
 use usage_cache::{
     Databases as _,
-    trace::{Memo, Restart, ScanRequest, ScanWork, scan},
+    trace::{Memo, Restart, ScanRequest, ScanWork, TurnStore, scan, turn_key},
 };
 
 use crate::logs::{Log, Logs, completed, noise, request, usual_request};
@@ -135,6 +135,20 @@ fn another_database_in_its_place_is_scanned_from_its_first_row() {
         assert_eq!(scan_all(&logs, &mut memo).restarted, Some(restart), "{log:?}");
         assert_eq!(names(&memo), ["turn-c"]);
         assert_eq!(scan_all(&logs, &mut memo), ScanWork::default());
+    }
+}
+
+#[test]
+fn the_model_of_the_last_answer_that_was_seen_is_kept() {
+    let answers = ["old", "new"].map(|model| completed("t", model));
+    let logs = logs([request("t", "alias")].into_iter().chain(answers));
+    let (mut store, mut memo) = (TurnStore::default(), Memo::new(0));
+    for prune in [None, Some(3), Some(2)] {
+        logs.with(PATH, |log| prune.map(|row| log.rows.remove(&row)));
+        scan_all(&logs, &mut memo);
+        let observation = store.observe();
+        store.offer(PATH.as_ref(), observation, memo.clone(), None);
+        assert_eq!(store.turns().get(turn_key("t")), Some(Some("new")), "{prune:?}");
     }
 }
 

@@ -1,4 +1,5 @@
-//! Content that is compressed by Zstandard, as if it were a file that is not.
+//! Content that nobody appends to, as a file of whole lines: decompressed, and with an end after
+//! its last line even if that has none.
 
 use std::{
     io::{self, Read},
@@ -19,45 +20,71 @@ fn decoder<'f>(compressed: impl Read + Send + 'f) -> io::Result<Box<dyn Read + S
     Ok(Box::new(decoder))
 }
 
-/// The content of a file, or of some bytes, decompressed. It is meant to be read from its
-/// beginning to its end.
-pub(crate) struct Decompressed<'f> {
+/// The content of a file, or of some bytes. It is meant to be read from its beginning to its end.
+pub(crate) struct Closed<'f> {
     path: &'f Path,
     source: Source<'f>,
     stream: Mutex<Option<Stream<'f>>>,
 }
 
 #[derive(Clone, Copy)]
-enum Source<'f> {
+struct Source<'f> {
+    from: From<'f>,
+    compressed: bool,
+}
+
+#[derive(Clone, Copy)]
+enum From<'f> {
     File(&'f dyn File),
-    Bytes { bytes: &'f [u8], compressed: bool },
+    Bytes(&'f [u8]),
 }
 
 /// Content that was read up to some offset.
 struct Stream<'f> {
     content: Box<dyn Read + Send + 'f>,
     offset: u64,
+    /// Whether what was read so far ends a line.
+    ends_line: bool,
 }
 
-impl<'f> Decompressed<'f> {
-    /// The content of a file that is compressed.
-    pub(crate) fn file(file: &'f dyn File) -> Self {
-        Self { path: file.path(), source: Source::File(file), stream: Mutex::default() }
+impl Read for Stream<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut read = self.content.read(buffer)?;
+        if read == 0
+            && !self.ends_line
+            && let Some(first) = buffer.first_mut()
+        {
+            *first = b'\n';
+            read = 1;
+        }
+        if let Some(last) = read.checked_sub(1).and_then(|at| buffer.get(at)) {
+            self.ends_line = *last == b'\n';
+        }
+        self.offset += read as u64;
+        Ok(read)
+    }
+}
+
+impl<'f> Closed<'f> {
+    /// The content of a file, which may be compressed.
+    pub(crate) fn file(file: &'f dyn File, compressed: bool) -> Self {
+        let source = Source { from: From::File(file), compressed };
+        Self { path: file.path(), source, stream: Mutex::default() }
     }
 
     /// The content of some bytes, which may be compressed, that are part of the file at `path`.
     pub(crate) fn bytes(path: &'f Path, bytes: &'f [u8], compressed: bool) -> Self {
-        let source = Source::Bytes { bytes, compressed };
+        let source = Source { from: From::Bytes(bytes), compressed };
         Self { path, source, stream: Mutex::default() }
     }
 
     fn open(&self) -> io::Result<Stream<'f>> {
-        let content = match self.source {
-            Source::File(file) => decoder(FileReader { file, offset: 0 })?,
-            Source::Bytes { bytes, compressed: true } => decoder(bytes)?,
-            Source::Bytes { bytes, compressed: false } => Box::new(bytes),
+        let stored: Box<dyn Read + Send + 'f> = match self.source.from {
+            From::File(file) => Box::new(FileReader { file, offset: 0 }),
+            From::Bytes(bytes) => Box::new(bytes),
         };
-        Ok(Stream { content, offset: 0 })
+        let content = if self.source.compressed { decoder(stored)? } else { stored };
+        Ok(Stream { content, offset: 0, ends_line: true })
     }
 
     fn read(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
@@ -67,9 +94,8 @@ impl<'f> Decompressed<'f> {
             None => self.open()?,
         };
         let ahead = offset - now.offset;
-        now.offset += io::copy(&mut now.content.by_ref().take(ahead), &mut io::sink())?;
-        let read = if now.offset == offset { now.content.read(buffer)? } else { 0 };
-        now.offset += read as u64;
+        io::copy(&mut now.by_ref().take(ahead), &mut io::sink())?;
+        let read = if now.offset == offset { now.read(buffer)? } else { 0 };
         *stream = Some(now);
         Ok(read)
     }
@@ -93,16 +119,16 @@ impl Read for FileReader<'_> {
     }
 }
 
-impl File for Decompressed<'_> {
+impl File for Closed<'_> {
     fn path(&self) -> &Path {
         self.path
     }
 
     /// That of the file as it is.
     fn stat(&self) -> Result<Stat, FsError> {
-        match self.source {
-            Source::File(file) => file.stat(),
-            Source::Bytes { .. } => Err(self.error(Op::Stat, io::ErrorKind::Unsupported)),
+        match self.source.from {
+            From::File(file) => file.stat(),
+            From::Bytes(_) => Err(self.error(Op::Stat, io::ErrorKind::Unsupported)),
         }
     }
 
