@@ -67,9 +67,10 @@ fn trace(status: &Status) -> Option<String> {
     let is_missed = 0 < trace.known_turns || problem.kind != DbProblemKind::Missing;
     is_missed.then(|| {
         format!(
-            "Turns of Codex with priority are those known from earlier ({}): {}.",
+            "Turns of Codex with priority are those known from earlier ({}), as `{}` cannot be read: {}.",
             counted(trace.known_turns as u64, "turn"),
-            in_full(problem),
+            plain(&problem.path.display().to_string()),
+            problem.kind.in_words(),
         )
     })
 }
@@ -143,8 +144,9 @@ fn incomplete(status: &Status) -> Vec<String> {
     }
     for problem in status.databases.iter().filter_map(|database| database.problem.as_ref()) {
         notes.push(format!(
-            "Counted as last seen: the sessions of a database: {}.",
-            in_full(problem)
+            "Counted as last seen: the sessions in `{}`, as it cannot be read: {}.",
+            plain(&problem.path.display().to_string()),
+            problem.kind.in_words(),
         ));
     }
     if !status.unreadable.is_empty() {
