@@ -144,7 +144,7 @@ fn incomplete(status: &Status) -> Vec<String> {
     }
     for problem in status.databases.iter().filter_map(|database| database.problem.as_ref()) {
         notes.push(format!(
-            "Counted as last seen: the sessions in `{}`, as it cannot be read: {}.",
+            "Counted as last seen, if ever: the sessions in `{}`, as it cannot be read: {}.",
             plain(&problem.path.display().to_string()),
             problem.kind.in_words(),
         ));
