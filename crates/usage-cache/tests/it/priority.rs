@@ -1,9 +1,12 @@
 //! What turns with priority cost, through a whole refresh.
 
+use std::path::Path;
+
 use common_fs::sim::Sim;
 use usage_cache::{
-    CacheProblem, Codex, DbProblemKind, Locations, Options, Place, Prices, Query, Summary, Usage,
-    UsageCache, Zone, trace::TurnsProblem,
+    CacheProblem, Codex, Databases, DbProblem, DbProblemKind, Locations, Options, Place, Prices,
+    Query, SessionDb, Summary, Usage, UsageCache, Zone,
+    trace::{TraceDb, TurnsProblem},
 };
 
 use crate::logs::{Log, Logs, completed, request};
@@ -164,6 +167,74 @@ fn turns_with_priority_cost_more() {
         let usage = Machine::new(answers).trace(rows).usage();
         assert_eq!(costs(&usage), *expected, "{answers:?}");
         assert_eq!(usage.unpriced_events, 0);
+    }
+}
+
+/// The same source, a rollout that has nothing but totals: these are several requests, none of
+/// which is too large to be fast.
+#[test]
+fn a_total_is_no_size_of_a_request() {
+    let machine = Machine::new(&[]);
+    let mut rollout = line("session_meta", r#""id":"s","timestamp":"2026-05-10T12:00:00Z""#);
+    for (turn, times) in [("s", 1), ("t", 2), ("p", 3)] {
+        let total = counts([120_000, 60_000, 100].map(|count: u64| count * times));
+        rollout += &line("event_msg", &format!(r#""type":"task_started","turn_id":"{turn}""#));
+        rollout += &line("turn_context", r#""model":"gpt-5.5""#);
+        let counted = format!(r#""type":"token_count","info":{{"total_token_usage":{total}}}"#);
+        rollout += &line("event_msg", &counted);
+    }
+    machine.sim.fs.put("/h/.codex/sessions/rollout-s.jsonl", rollout.as_bytes());
+    let usage = machine.trace(&[request("p", "gpt-5.5")]).usage();
+    assert_eq!(costs(&usage), (1_498_500_000, 832_500_000, 120_100));
+}
+
+/// Another process scans and saves between our loading and our saving.
+struct Meanwhile {
+    ours: Logs,
+    sim: Sim,
+    theirs: Options,
+}
+
+impl std::fmt::Debug for Meanwhile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Meanwhile")
+    }
+}
+
+impl Databases for Meanwhile {
+    fn open_trace(&self, path: &Path) -> Result<Box<dyn TraceDb>, DbProblem> {
+        crate::world::refresh(self.sim.host(), &self.theirs);
+        self.ours.open_trace(path)
+    }
+
+    fn open_sessions(&self, path: &Path) -> Result<Box<dyn SessionDb>, DbProblem> {
+        self.ours.open_sessions(path)
+    }
+}
+
+#[test]
+fn two_processes_do_not_overwrite_what_the_other_has_found() {
+    const OTHER_DB: &str = "/other/logs_2.sqlite";
+    let machine = Machine::new(&[("p", "gpt-5.5", USUAL), ("q", "gpt-5.5", USUAL)]);
+    machine.trace(&[request("p", "gpt-5.5")]);
+    let mut log = Log::default();
+    log.push(NOW, request("q", "gpt-5.5"));
+    machine.logs.put(OTHER_DB, Ok(log));
+    machine.sim.fs.make_dir("/other");
+    machine.sim.fs.put(OTHER_DB, b"a database");
+    let locations = Locations { trace: Some(OTHER_DB.into()), ..machine.options.locations.clone() };
+    let theirs = Options { locations, ..machine.options.clone() };
+    let (ours, sim) = (machine.logs.clone(), machine.sim.clone());
+    let meanwhile: &Meanwhile = Box::leak(Box::new(Meanwhile { ours, sim, theirs }));
+    let options = Options { databases: Some(meanwhile), ..machine.options.clone() };
+    crate::world::refresh(machine.sim.host(), &options);
+    let known = machine.options.databases;
+    for path in [DB, OTHER_DB] {
+        let locations = Locations { trace: Some(path.into()), ..machine.options.locations.clone() };
+        let options = Options { locations, databases: known, ..machine.options.clone() };
+        let usage = crate::world::refresh(machine.sim.host(), &options).usage;
+        let status = usage.status().trace.as_ref().unwrap();
+        assert_eq!((status.known_turns, status.cursor, status.work.rows), (2, 1, 0), "{path}");
     }
 }
 
