@@ -40,7 +40,7 @@ use std::{ffi::OsStr, path::PathBuf, time::Duration};
 use crate::{Clock, Dir, FsError, Host, Timestamp};
 
 pub use guard::{Guard, TryGuard};
-pub use judge::{HeldBecause, Holder, YOUNG};
+pub use judge::{HeldBecause, Holder, Verdict, YOUNG};
 
 use contender::Contender;
 use file::LockFile;
@@ -84,6 +84,13 @@ pub enum LockError {
         #[source]
         source: FsError,
     },
+}
+
+/// Says whether the lock file `name` in `dir` is held, by the rules that decide whether it is taken
+/// over, without touching it.
+pub fn inspect<'d>(host: Host<'d>, dir: &'d dyn Dir, name: &OsStr) -> Result<Verdict, FsError> {
+    let file = LockFile { dir, name: name.to_owned() };
+    Contender { host, me: host.processes.identity(), file: &file }.judge()
 }
 
 /// A held lock; dropping it releases it.

@@ -61,7 +61,7 @@ impl<'d> Contender<'_, 'd> {
         })
     }
 
-    fn judge(&self) -> Result<Verdict, FsError> {
+    pub(super) fn judge(&self) -> Result<Verdict, FsError> {
         let LockFile { dir, name } = self.file;
         let payload = match self.file.read()? {
             Content::Absent => return Ok(Verdict::Gone),

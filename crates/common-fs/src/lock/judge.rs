@@ -8,9 +8,14 @@ use crate::{FileKind, Identity, ProcessId, Processes};
 /// over locks of this age.
 pub const YOUNG: Duration = Duration::from_secs(30);
 
-pub(super) enum Verdict {
+/// What a lock file says of its lock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is held, or cannot be judged.
     Held(Holder),
+    /// Its process has ended.
     Stale,
+    /// There is no lock file.
     Gone,
 }
 
