@@ -99,6 +99,9 @@ pub enum Op {
     SetLen,
     SetMode,
     SetOwner,
+    SetModified,
+    RemoveDir,
+    Space,
     Sync,
     Lock,
 }
@@ -122,6 +125,9 @@ impl fmt::Display for Op {
             Self::SetLen => "set the length of",
             Self::SetMode => "set the mode of",
             Self::SetOwner => "set the owner of",
+            Self::SetModified => "set the time of",
+            Self::RemoveDir => "remove the directory",
+            Self::Space => "tell the free space of",
             Self::Sync => "flush",
             Self::Lock => "lock",
         })

@@ -44,10 +44,20 @@ pub trait Dir: Send + Sync {
     /// On a file system that cannot refuse to overwrite in a rename, [`Overwrite::Refuse`] is a
     /// second name and the removal of the first: a crash in between leaves both.
     fn rename(&self, from: &OsStr, to: &OsStr, overwrite: Overwrite) -> Result<(), FsError>;
+    /// Moves a file or directory between this directory and the directory `sub` in it, which must
+    /// not be a symbolic link; nothing is overwritten ([`io::ErrorKind::AlreadyExists`]).
+    ///
+    /// File systems with a journal make this one step. POSIX promises no more than two: flush both
+    /// directories before relying on either name.
+    fn transfer(&self, from: &OsStr, to: &OsStr, sub: Sub<'_>) -> Result<(), FsError>;
     /// Makes `to` another name of the file `from`; fails if `to` exists.
     fn link(&self, from: &OsStr, to: &OsStr) -> Result<(), FsError>;
     /// Removes the name of a file.
     fn remove(&self, name: &OsStr) -> Result<(), FsError>;
+    /// Removes the directory `name`, which must be empty.
+    fn remove_dir(&self, name: &OsStr) -> Result<(), FsError>;
+    /// How much room there is on the file system of the directory.
+    fn space(&self) -> Result<Space, FsError>;
     /// The target of the symbolic link `name`.
     fn read_link(&self, name: &OsStr) -> Result<std::path::PathBuf, FsError>;
     /// Returns once all changes of names are on stable storage.
@@ -76,6 +86,8 @@ pub trait File: Send + Sync {
     fn set_mode(&self, mode: u32) -> Result<(), FsError>;
     /// Sets the owning user and group.
     fn set_owner(&self, uid: u32, gid: u32) -> Result<(), FsError>;
+    /// Sets when the content was last changed.
+    fn set_modified(&self, modified: Timestamp) -> Result<(), FsError>;
     /// Returns once the content is on stable storage.
     ///
     /// After a failure, what is stored is unknown and stays so: the kernel has marked the
@@ -157,6 +169,24 @@ pub enum Overwrite {
     Allow,
     /// Fails with [`io::ErrorKind::AlreadyExists`], atomically.
     Refuse,
+}
+
+/// Which way something moves between a directory and one that is in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sub<'n> {
+    /// Down, into the directory of this name.
+    Into(&'n OsStr),
+    /// Up, out of it.
+    OutOf(&'n OsStr),
+}
+
+/// How much room there is on a file system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Space {
+    /// For everything together.
+    pub total_bytes: u64,
+    /// That an unprivileged process may still use.
+    pub available_bytes: u64,
 }
 
 /// A name in a directory.

@@ -63,7 +63,8 @@ mod time;
 pub use clock::{Clock, SystemClock};
 pub use error::{FsError, Op, Refusal};
 pub use fs::{
-    Access, Dir, DirEntry, File, FileId, FileKind, Fs, Overwrite, Stat, read_whole, write_all,
+    Access, Dir, DirEntry, File, FileId, FileKind, Fs, Overwrite, Space, Stat, Sub, read_whole,
+    write_all,
 };
 pub use host::{Host, create_dir_all};
 pub use links::{follow_links, open_parent};

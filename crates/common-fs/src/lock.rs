@@ -16,7 +16,8 @@
 //!    here, cannot be judged: it is never taken over. Neither is one whose holder lives, however
 //!    old it is. Most peers do not say where they run; they are taken to run here, but as they
 //!    may run in a container, their locks are stale only after [`YOUNG`].
-//! 3. A stale lock is removed only under the [`Guard`] `<lock>.guard`, after it was judged again.
+//! 3. A stale lock is removed only under the [`Guard`] `<lock>.guard`, after it was judged again;
+//!    the guard goes with it.
 //! 4. Before its holder commits anything it calls [`Lock::verify`], as a peer may have taken the
 //!    lock by its own rules meanwhile. That fails after [`HOLD_MAX`], before peers may begin to.
 //! 5. A lock is released only if it still carries the holder's token.
@@ -91,6 +92,19 @@ pub enum LockError {
 pub fn inspect<'d>(host: Host<'d>, dir: &'d dyn Dir, name: &OsStr) -> Result<Verdict, FsError> {
     let file = LockFile { dir, name: name.to_owned() };
     Contender { host, me: host.processes.identity(), file: &file }.judge()
+}
+
+/// Does something with the lock file `name` in `dir`, such as removing it, if it is stale, and says
+/// whether it did. Nobody can take the lock over meanwhile who honours the guard.
+pub fn with_stale<'d>(
+    host: Host<'d>,
+    dir: &'d dyn Dir,
+    name: &OsStr,
+    act: impl FnOnce() -> Result<(), FsError>,
+) -> Result<bool, FsError> {
+    let file = LockFile { dir, name: name.to_owned() };
+    let contender = Contender { host, me: host.processes.identity(), file: &file };
+    Ok(contender.with_stale(act)?.unwrap_or(false))
 }
 
 /// A held lock; dropping it releases it.

@@ -11,7 +11,9 @@ use std::{
     sync::Arc,
 };
 
-use crate::{Access, Dir, DirEntry, File, FileId, Fs, FsError, Op, Overwrite, Stat};
+use crate::{
+    Access, Dir, DirEntry, File, FileId, Fs, FsError, Op, Overwrite, Space, Stat, Sub, Timestamp,
+};
 
 pub use rustix::io::Errno;
 
@@ -165,12 +167,24 @@ impl Dir for ObservedDir {
         self.named(Op::Rename, to, || self.inner.rename(from, to, overwrite))
     }
 
+    fn transfer(&self, from: &OsStr, to: &OsStr, sub: Sub<'_>) -> Result<(), FsError> {
+        self.named(Op::Rename, to, || self.inner.transfer(from, to, sub))
+    }
+
     fn link(&self, from: &OsStr, to: &OsStr) -> Result<(), FsError> {
         self.named(Op::Link, to, || self.inner.link(from, to))
     }
 
     fn remove(&self, name: &OsStr) -> Result<(), FsError> {
         self.named(Op::Remove, name, || self.inner.remove(name))
+    }
+
+    fn remove_dir(&self, name: &OsStr) -> Result<(), FsError> {
+        self.named(Op::RemoveDir, name, || self.inner.remove_dir(name))
+    }
+
+    fn space(&self) -> Result<Space, FsError> {
+        self.itself(Op::Space, || self.inner.space())
     }
 
     fn read_link(&self, name: &OsStr) -> Result<PathBuf, FsError> {
@@ -235,6 +249,10 @@ impl File for ObservedFile {
 
     fn set_owner(&self, uid: u32, gid: u32) -> Result<(), FsError> {
         self.itself(Op::SetOwner, || self.inner.set_owner(uid, gid))
+    }
+
+    fn set_modified(&self, modified: Timestamp) -> Result<(), FsError> {
+        self.itself(Op::SetModified, || self.inner.set_modified(modified))
     }
 
     fn sync(&self) -> Result<(), FsError> {

@@ -34,21 +34,6 @@ pub(crate) fn name(target: &OsStr, owner: ProcessId, attempt: u32) -> OsString {
     OsString::from_vec(name)
 }
 
-/// The owner of a temporary file, if `name` is one of ours.
-pub(crate) fn owner(name: &OsStr) -> Option<ProcessId> {
-    let body = name.as_bytes().strip_prefix(b".")?.strip_suffix(b".tmp")?;
-    let mut fields = body.rsplitn(4, |&byte| byte == b'.');
-    let mut number = || std::str::from_utf8(fields.next()?).ok();
-    let (attempt, start, pid) = (number()?, number()?, number()?);
-    let base = fields.next()?;
-    attempt.parse::<u32>().ok()?;
-    let start_ticks = match start {
-        "-" => None,
-        ticks => Some(ticks.parse().ok()?),
-    };
-    (!base.is_empty()).then_some(ProcessId { pid: pid.parse().ok()?, start_ticks })
-}
-
 /// A temporary file, removed when dropped unless it was renamed.
 pub(crate) struct Temp<'d> {
     dir: &'d dyn Dir,
@@ -66,17 +51,8 @@ impl<'d> Temp<'d> {
         target: &OsStr,
         owner: ProcessId,
     ) -> Result<Self, FsError> {
-        name::check(Op::Create, dir.path(), target)?;
-        let mut attempt = 0;
-        loop {
-            let name = name(target, owner, attempt);
-            attempt += 1;
-            match dir.open(&name, Access::CreateNew { mode: 0o600 }) {
-                Ok(file) => return Ok(Self { dir, name, file, renamed: false }),
-                Err(error) if error.is_already_exists() && attempt < ATTEMPTS => (),
-                Err(error) => return Err(error),
-            }
-        }
+        let (name, file) = create(dir, target, owner)?;
+        Ok(Self { dir, name, file, renamed: false })
     }
 
     pub(crate) fn name(&self) -> &OsStr {
@@ -102,6 +78,41 @@ impl Drop for Temp<'_> {
             self.dir.remove(&self.name).ok();
         }
     }
+}
+
+/// Creates a temporary file for `target` that is not removed by itself: its creator renames or
+/// removes it, in this process or, going by a record of its own, in a later one.
+pub fn create(
+    dir: &dyn Dir,
+    target: &OsStr,
+    owner: ProcessId,
+) -> Result<(OsString, Box<dyn File>), FsError> {
+    name::check(Op::Create, dir.path(), target)?;
+    let mut attempt = 0;
+    loop {
+        let name = name(target, owner, attempt);
+        attempt += 1;
+        match dir.open(&name, Access::CreateNew { mode: 0o600 }) {
+            Ok(file) => return Ok((name, file)),
+            Err(error) if error.is_already_exists() && attempt < ATTEMPTS => (),
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Whether `name` is that of a temporary file of this crate, and the process that made it.
+pub fn owner(name: &OsStr) -> Option<ProcessId> {
+    let body = name.as_bytes().strip_prefix(b".")?.strip_suffix(b".tmp")?;
+    let mut fields = body.rsplitn(4, |&byte| byte == b'.');
+    let mut number = || std::str::from_utf8(fields.next()?).ok();
+    let (attempt, start, pid) = (number()?, number()?, number()?);
+    let base = fields.next()?;
+    attempt.parse::<u32>().ok()?;
+    let start_ticks = match start {
+        "-" => None,
+        ticks => Some(ticks.parse().ok()?),
+    };
+    (!base.is_empty()).then_some(ProcessId { pid: pid.parse().ok()?, start_ticks })
 }
 
 /// Removes the temporary files of writers that are dead, if older than [`ORPHAN_AGE`], and

@@ -1,10 +1,30 @@
-//! What the names in a directory of OpenClaw's sessions say.
+//! What the names in a directory of sessions say.
 
 use std::ffi::OsStr;
 
-use common_fs::Timestamp;
+use common_fs::{FileKind, ProcessId, Timestamp, temp};
 
 use crate::stamp::{looks_like_stamp, parse_stamp};
+
+/// The name of OpenClaw's store.
+pub(crate) const STORE: &str = "sessions.json";
+
+/// The folder of archives, where they are not kept beside what they were.
+pub(crate) const ARCHIVE_FOLDER: &str = "archive";
+
+/// What begins the names of our own files.
+pub(crate) const OWN: &str = ".session-reaper.";
+
+/// Whose directory it is, and so what names in it mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Layout {
+    /// `agents/<agent>/sessions` of OpenClaw: a store, and transcripts.
+    OpenClaw,
+    /// `projects/<project>` of Claude Code: a transcript for each session, and perhaps a directory.
+    Claude,
+    /// A directory of rollouts of Codex.
+    Codex,
+}
 
 /// What a file is, by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,9 +40,19 @@ pub enum FileClass<'n> {
     },
     /// A former store, which OpenClaw keeps: `sessions.json.bak.<time>`.
     StoreBackup,
-    /// The transcript of a session, or of a topic, a checkpoint, or the trajectory of one.
+    /// The transcript of a session, or of a topic of one.
     Transcript {
         /// The session, with all that follows it where a name could be read in several ways.
+        session: &'n str,
+    },
+    /// What repeats or describes a transcript: a checkpoint, a trajectory.
+    Companion {
+        /// The session.
+        session: &'n str,
+    },
+    /// The directory that Claude Code keeps for a session.
+    SideDir {
+        /// The session.
         session: &'n str,
     },
     /// The lock of a transcript: `<transcript>.lock`.
@@ -38,6 +68,15 @@ pub enum FileClass<'n> {
         reason: ArchiveReason,
         /// When; `None` if the name has no such date.
         at: Option<Timestamp>,
+        /// Whether it is compressed.
+        compressed: bool,
+    },
+    /// Ours: the journal, what guards it, or the folder of archives.
+    Own,
+    /// A file that a program of this workspace did not finish.
+    OwnTemp {
+        /// The process that wrote it.
+        owner: ProcessId,
     },
     /// Anything else. It is never touched.
     Other,
@@ -50,7 +89,8 @@ pub enum ArchiveReason {
     Deleted,
     /// Its session began anew.
     Reset,
-    /// It was replaced.
+    /// It was replaced; or, as we name it, it goes with a session that was deleted without being
+    /// its transcript.
     Backup,
 }
 
@@ -60,11 +100,78 @@ const REASONS: [(&str, ArchiveReason); 3] = [
     (".bak.", ArchiveReason::Backup),
 ];
 
-/// Says what the file `name` is in a directory whose store has the name `store`.
-pub fn classify<'n>(name: &'n OsStr, store: &str) -> FileClass<'n> {
+impl ArchiveReason {
+    /// The word for it in names.
+    pub(crate) fn marker(self) -> &'static str {
+        match self {
+            Self::Deleted => ".deleted.",
+            Self::Reset => ".reset.",
+            Self::Backup => ".bak.",
+        }
+    }
+}
+
+impl FileClass<'_> {
+    /// Why such a file is put away when its session goes.
+    ///
+    /// Only transcripts are `deleted`: reports of usage count everything that is named so.
+    pub(crate) fn reason(&self) -> ArchiveReason {
+        match self {
+            Self::Transcript { .. } | Self::SideDir { .. } => ArchiveReason::Deleted,
+            _ => ArchiveReason::Backup,
+        }
+    }
+}
+
+/// Says what `name` is, going by it and by its kind.
+pub fn classify(name: &OsStr, kind: FileKind, layout: Layout) -> FileClass<'_> {
+    if let Some(owner) = temp::owner(name) {
+        return FileClass::OwnTemp { owner };
+    }
     let Some(name) = name.to_str() else { return FileClass::Other };
-    if let Some(suffix) = name.strip_prefix(store) {
-        return store_class(suffix);
+    if name.starts_with(OWN) || (name == ARCHIVE_FOLDER && kind == FileKind::Dir) {
+        return FileClass::Own;
+    }
+    match layout {
+        Layout::OpenClaw => openclaw(name),
+        Layout::Claude if kind == FileKind::Dir => claude_dir(name),
+        Layout::Claude => plain(name, |name| name.strip_suffix(".jsonl")),
+        Layout::Codex => plain(name, codex_session),
+    }
+}
+
+/// `<uuid>`, and that as an archive.
+fn claude_dir(name: &str) -> FileClass<'_> {
+    match archive(name) {
+        Some(class @ FileClass::Archive { of, compressed: false, .. }) if is_uuid(of) => class,
+        None if is_uuid(name) => FileClass::SideDir { session: name },
+        _ => FileClass::Other,
+    }
+}
+
+/// Of a runtime that has transcripts and nothing else.
+fn plain<'n>(name: &'n str, session: impl Fn(&'n str) -> Option<&'n str>) -> FileClass<'n> {
+    let session = |name: &'n str| session(name).filter(|_| !name.starts_with('.'));
+    if let Some(class @ FileClass::Archive { of, .. }) = archive(name) {
+        return if session(of).is_some() { class } else { FileClass::Other };
+    }
+    session(name).map_or(FileClass::Other, |session| FileClass::Transcript { session })
+}
+
+/// The thread of `rollout-<time>-<uuid>.jsonl`, which may be compressed.
+fn codex_session(name: &str) -> Option<&str> {
+    let stem = name.strip_suffix(".zst").unwrap_or(name).strip_suffix(".jsonl")?;
+    let stem = stem.strip_prefix("rollout-")?;
+    let id = stem.len().checked_sub(36).and_then(|at| stem.get(at..));
+    Some(id.filter(|id| is_uuid(id)).unwrap_or(stem))
+}
+
+fn openclaw(name: &str) -> FileClass<'_> {
+    if let Some(suffix) = name.strip_prefix(STORE) {
+        return match store_class(suffix) {
+            FileClass::Other => archived_leftover(name).unwrap_or(FileClass::Other),
+            class => class,
+        };
     }
     if let Some(archive) = archive(name) {
         return archive;
@@ -74,7 +181,16 @@ pub fn classify<'n>(name: &'n OsStr, store: &str) -> FileClass<'n> {
     {
         return FileClass::TranscriptLock { of };
     }
-    transcript_session(name).map_or(FileClass::Other, |session| FileClass::Transcript { session })
+    transcript(name)
+}
+
+/// What was archived of the files that belong to a store. Never a store itself: that somebody named
+/// one so is an accident, and it may be all that is left of the sessions.
+fn archived_leftover(name: &str) -> Option<FileClass<'_>> {
+    let class = archive(name)?;
+    let FileClass::Archive { of, .. } = class else { return None };
+    let of = store_class(of.strip_prefix(STORE)?);
+    matches!(of, FileClass::StoreTemp { .. }).then_some(class)
 }
 
 fn store_class(suffix: &str) -> FileClass<'static> {
@@ -98,7 +214,10 @@ fn store_class(suffix: &str) -> FileClass<'static> {
 }
 
 fn archive(name: &str) -> Option<FileClass<'_>> {
-    let plain = name.strip_suffix(".zst").unwrap_or(name);
+    let (plain, compressed) = match name.strip_suffix(".zst") {
+        Some(plain) => (plain, true),
+        None => (name, false),
+    };
     let last = REASONS.iter().filter_map(|(word, reason)| Some((plain.rfind(word)?, word, reason)));
     let (at, word, reason) = last.max_by_key(|(at, ..)| *at)?;
     let (of, stamp) = (plain.get(..at)?, plain.get(at + word.len()..)?);
@@ -106,23 +225,21 @@ fn archive(name: &str) -> Option<FileClass<'_>> {
         Some((stamp, generation)) if is_generation(generation) => stamp,
         _ => stamp,
     };
-    let archive = FileClass::Archive { of, reason: *reason, at: parse_stamp(stamp) };
+    let archive = FileClass::Archive { of, reason: *reason, at: parse_stamp(stamp), compressed };
     looks_like_stamp(stamp).then_some(archive)
 }
 
 /// The session that the name of a transcript, or of what goes with one, begins with.
-fn transcript_session(name: &str) -> Option<&str> {
+fn transcript(name: &str) -> FileClass<'_> {
     let trajectory = [".trajectory.jsonl", ".trajectory-path.json"];
     if let Some(session) = trajectory.iter().find_map(|suffix| name.strip_suffix(suffix)) {
-        return Some(session);
+        return FileClass::Companion { session };
     }
-    let stem = name.strip_suffix(".jsonl")?;
-    if let Some((session, id)) = stem.rsplit_once(".checkpoint.")
-        && is_uuid(id)
-    {
-        return Some(session);
+    let Some(stem) = name.strip_suffix(".jsonl") else { return FileClass::Other };
+    match stem.rsplit_once(".checkpoint.") {
+        Some((session, id)) if is_uuid(id) => FileClass::Companion { session },
+        _ => FileClass::Transcript { session: stem },
     }
-    Some(stem)
 }
 
 /// The session that `stem` belongs to if it is not one itself: `<session>-topic-<topic>`, or
@@ -159,9 +276,10 @@ mod tests {
     use super::*;
 
     const UUID: &str = "0a1b2c3d-0000-4000-8000-000000000000";
+    const STAMP: &str = "2026-02-23T12-34-56.000Z";
 
     fn class(name: &str) -> String {
-        format!("{:?}", classify(OsStr::new(name), "sessions.json"))
+        format!("{:?}", classify(OsStr::new(name), FileKind::File, Layout::OpenClaw))
     }
 
     #[test]
@@ -176,33 +294,64 @@ mod tests {
             ("sessions.json.deleted.2026-02-23T12-34-56.000Z", "Other".to_owned()),
             ("s.jsonl", "Transcript { session: \"s\" }".to_owned()),
             ("keep.deleted.keep.jsonl", "Transcript { session: \"keep.deleted.keep\" }".to_owned()),
-            ("s.trajectory.jsonl", "Transcript { session: \"s\" }".to_owned()),
-            ("s.trajectory-path.json", "Transcript { session: \"s\" }".to_owned()),
-            (&format!("s.checkpoint.{UUID}.jsonl"), "Transcript { session: \"s\" }".to_owned()),
+            ("s.trajectory.jsonl", "Companion { session: \"s\" }".to_owned()),
+            ("s.trajectory-path.json", "Companion { session: \"s\" }".to_owned()),
+            (&format!("s.checkpoint.{UUID}.jsonl"), "Companion { session: \"s\" }".to_owned()),
             ("s.jsonl.lock", "TranscriptLock { of: \"s.jsonl\" }".to_owned()),
             ("s.jsonl.migrated", "Other".to_owned()),
             ("s.jsonl.pre-doctor-x-repair-1.bak", "Other".to_owned()),
             ("notes.txt", "Other".to_owned()),
-            (".s.jsonl.1.2.3.tmp", "Other".to_owned()),
+            (".session-reaper.jsonl", "Own".to_owned()),
         ];
         for (name, expected) in table {
             assert_eq!(class(name), expected, "{name}");
         }
+        assert!(class(".s.jsonl.1.2.3.tmp").starts_with("OwnTemp"));
     }
 
     #[test]
     fn archives_tell_of_what_and_when() {
         let at = Timestamp::from_unix_millis(1_771_850_096_000);
-        let stamp = "2026-02-23T12-34-56.000Z";
         for suffix in [String::new(), ".zst".into(), format!(".{}.zst", "0".repeat(32))] {
             for (word, reason) in REASONS {
-                let name = format!("s.jsonl{word}{stamp}{suffix}");
-                let expected = FileClass::Archive { of: "s.jsonl", reason, at };
-                assert_eq!(classify(OsStr::new(&name), "sessions.json"), expected, "{name}");
+                let name = format!("s.jsonl{word}{STAMP}{suffix}");
+                let compressed = suffix.contains("zst");
+                let expected = FileClass::Archive { of: "s.jsonl", reason, at, compressed };
+                let class = classify(OsStr::new(&name), FileKind::File, Layout::OpenClaw);
+                assert_eq!(class, expected, "{name}");
             }
         }
-        let impossible = classify(OsStr::new("s.jsonl.bak.2026-13-01T00-00-00Z"), "sessions.json");
-        assert!(matches!(impossible, FileClass::Archive { at: None, .. }));
+        assert!(class("s.jsonl.bak.2026-13-01T00-00-00Z").contains("at: None"));
+        let leftover = class(&format!("sessions.json.{UUID}.tmp.bak.{STAMP}"));
+        assert!(leftover.starts_with("Archive"), "{leftover}");
+    }
+
+    #[test]
+    fn names_of_claude_code_and_codex() {
+        let of = |name: &str, kind, layout| format!("{:?}", classify(name.as_ref(), kind, layout));
+        let rollout = format!("rollout-2026-02-23T12-34-56-{UUID}.jsonl");
+        let table = [
+            (format!("{UUID}.jsonl"), FileKind::File, Layout::Claude, "Transcript"),
+            (UUID.to_owned(), FileKind::Dir, Layout::Claude, "SideDir"),
+            (UUID.to_owned(), FileKind::File, Layout::Claude, "Other"),
+            ("memory".to_owned(), FileKind::Dir, Layout::Claude, "Other"),
+            ("archive".to_owned(), FileKind::Dir, Layout::Claude, "Own"),
+            (format!("{UUID}.jsonl.deleted.{STAMP}"), FileKind::File, Layout::Claude, "Archive"),
+            (format!("{UUID}.deleted.{STAMP}"), FileKind::Dir, Layout::Claude, "Archive"),
+            (format!("notes.deleted.{STAMP}"), FileKind::Dir, Layout::Claude, "Other"),
+            ("sessions-index.json".to_owned(), FileKind::File, Layout::Claude, "Other"),
+            (rollout.clone(), FileKind::File, Layout::Codex, "Transcript"),
+            (format!("{rollout}.zst"), FileKind::File, Layout::Codex, "Transcript"),
+            (format!("{rollout}.deleted.{STAMP}"), FileKind::File, Layout::Codex, "Archive"),
+            (format!("{rollout}.zst.deleted.{STAMP}"), FileKind::File, Layout::Codex, "Archive"),
+            (format!("x.jsonl.deleted.{STAMP}"), FileKind::File, Layout::Codex, "Other"),
+            ("session.jsonl".to_owned(), FileKind::File, Layout::Codex, "Other"),
+        ];
+        for (name, kind, layout, expected) in table {
+            let class = of(&name, kind, layout);
+            assert!(class.starts_with(expected), "{name}: {class}");
+        }
+        assert_eq!(codex_session(&rollout), Some(UUID));
     }
 
     #[test]

@@ -1,21 +1,33 @@
 //! What is to become of each row and each file.
 
 mod files;
+mod index;
+mod room;
 mod rows;
+mod verdict;
 
 use std::{collections::HashMap, ffi::OsString};
 
-use common_fs::Timestamp;
+use common_fs::{FileKind, Timestamp};
 
-use crate::{Policy, Snapshot, StoreState};
+use crate::{Folder, Policy, Snapshot, StoreError, StoreState};
+
+pub(crate) use files::is_former;
+pub use verdict::{Act, Go, Keep, Verdict};
 
 /// A verdict for everything there is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
     /// The rows in the order of the store.
     pub rows: Vec<RowVerdict>,
-    /// The files in the order of their names.
+    /// The files in the order of their names, those in the folder of archives last.
     pub files: Vec<FileVerdict>,
+    /// The rows that were archived, in the order in which that was done.
+    pub archived_rows: Vec<ArchivedRowVerdict>,
+    /// Why the store decides nothing, if there is one that cannot be trusted.
+    pub refused: Option<StoreError>,
+    /// How much room is still missing when all that may go for it is gone.
+    pub shortfall: Shortfall,
 }
 
 /// What is to become of a row.
@@ -23,8 +35,12 @@ pub struct Plan {
 pub struct RowVerdict {
     /// Its key.
     pub key: String,
+    /// Its session, if it names one.
+    pub session: Option<String>,
     /// How long its member is in the store.
     pub size_bytes: u64,
+    /// When the session last showed a sign of life, if that is known of a row that can expire.
+    pub last_alive: Option<Timestamp>,
     /// What is to become of it.
     pub verdict: Verdict,
     /// It names a transcript that cannot be one: outside the directory, or not a transcript. That
@@ -37,109 +53,38 @@ pub struct RowVerdict {
 pub struct FileVerdict {
     /// Its name in the directory.
     pub name: OsString,
+    /// In which of the two directories it is.
+    pub folder: Folder,
+    /// What it is.
+    pub kind: FileKind,
     /// How long it is.
+    pub size_bytes: u64,
+    /// When it was last changed.
+    pub modified: Timestamp,
+    /// What is to become of it.
+    pub verdict: Verdict,
+}
+
+/// What is to become of a row that was archived.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ArchivedRowVerdict {
+    /// Its key.
+    pub key: String,
+    /// When it was archived.
+    pub at: Timestamp,
+    /// How long its member is.
     pub size_bytes: u64,
     /// What is to become of it.
     pub verdict: Verdict,
 }
 
-/// What is to become of something, and why.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// It stays.
-    Keep(Keep),
-    /// Retention is over for it.
-    Go(Go),
-}
-
-/// Why something stays.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Keep {
-    /// The session is not the run of a job, or the policy has no end for it.
-    NoRetention,
-    /// It goes at this time, if nothing happens to it until then.
-    TooYoung {
-        /// When.
-        until: Timestamp,
-    },
-    /// It is among the last of its job.
-    KeptLast,
-    /// Somebody has it locked, or it says that it is running and was changed not long ago.
-    Running,
-    /// It has no time that can be true.
-    AgeUnknown,
-    /// The row is not an object that can be read in only one way.
-    Unclear {
-        /// What is the matter.
-        why: &'static str,
-    },
-    /// A row that stays needs it.
-    ReferencedBy {
-        /// The key of the first such row.
-        key: String,
-    },
-    /// It is the store, or belongs to it.
-    Protected,
-    /// It is not a regular file.
-    NotAFile,
-    /// There is no store that can be trusted, so nobody knows what is needed.
-    NoStore,
-    /// Nothing is known about files with such a name.
-    Unknown,
-}
-
-/// Why retention is over for something.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Go {
-    /// It is older than a run may become.
-    Expired,
-    /// It belongs to a row that goes.
-    WithRow {
-        /// The key of the row.
-        key: String,
-    },
-    /// No row knows it, and it has not been changed for long.
-    Orphan,
-    /// It was archived long ago.
-    ArchiveExpired,
-    /// Its process has ended.
-    StaleLock,
-    /// Whoever wrote it did not finish.
-    LeakedTemp,
-}
-
-impl Verdict {
-    /// Whether it goes.
-    pub fn goes(&self) -> bool {
-        matches!(self, Self::Go(_))
-    }
-
-    /// The word for the reason, as in JSON documents.
-    pub fn reason(&self) -> &'static str {
-        match self {
-            Self::Keep(keep) => match keep {
-                Keep::NoRetention => "no-retention",
-                Keep::TooYoung { .. } => "too-young",
-                Keep::KeptLast => "kept-last",
-                Keep::Running => "running",
-                Keep::AgeUnknown => "age-unknown",
-                Keep::Unclear { .. } => "unclear",
-                Keep::ReferencedBy { .. } => "referenced",
-                Keep::Protected => "protected",
-                Keep::NotAFile => "not-a-file",
-                Keep::NoStore => "no-store",
-                Keep::Unknown => "unknown",
-            },
-            Self::Go(go) => match go {
-                Go::Expired => "expired",
-                Go::WithRow { .. } => "with-row",
-                Go::Orphan => "orphan",
-                Go::ArchiveExpired => "archive-expired",
-                Go::StaleLock => "stale-lock",
-                Go::LeakedTemp => "leaked-temp",
-            },
-        }
-    }
+/// How much room is missing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Shortfall {
+    /// So much more has to go before the directory is as small as it may be.
+    pub dir_bytes: u64,
+    /// So much more before the file system has as much room as is wanted.
+    pub free_bytes: u64,
 }
 
 /// How many, and how long all of them are.
@@ -152,50 +97,127 @@ pub struct Total {
 }
 
 impl Total {
+    /// Counts one more.
+    pub fn add(&mut self, bytes: u64) {
+        self.count += 1;
+        self.bytes = self.bytes.saturating_add(bytes);
+    }
+
     fn of(sizes: impl Iterator<Item = u64>) -> Self {
-        sizes.fold(Self::default(), |sum, bytes| Self {
-            count: sum.count + 1,
-            bytes: sum.bytes.saturating_add(bytes),
+        sizes.fold(Self::default(), |mut sum, bytes| {
+            sum.add(bytes);
+            sum
         })
     }
 }
 
+impl std::ops::AddAssign for Total {
+    fn add_assign(&mut self, other: Self) {
+        self.count += other.count;
+        self.bytes = self.bytes.saturating_add(other.bytes);
+    }
+}
+
 impl Plan {
-    /// The rows that go.
+    /// The rows that are archived.
     pub fn rows_going(&self) -> Total {
         Total::of(self.rows.iter().filter(|row| row.verdict.goes()).map(|row| row.size_bytes))
     }
 
-    /// The files that go.
-    pub fn files_going(&self) -> Total {
-        Total::of(self.files.iter().filter(|file| file.verdict.goes()).map(|file| file.size_bytes))
+    /// The files that are archived.
+    pub fn archiving(&self) -> Total {
+        self.acting(Act::Archive)
+    }
+
+    /// The files that are removed for good.
+    pub fn reclaiming(&self) -> Total {
+        self.acting(Act::Remove)
+    }
+
+    fn acting(&self, act: Act) -> Total {
+        let files = self.files.iter().filter(|file| file.verdict.act() == Some(act));
+        Total::of(files.map(|file| file.size_bytes))
+    }
+
+    /// Whether nothing goes.
+    pub fn is_nothing(&self) -> bool {
+        !self.verdicts().any(Verdict::goes)
+    }
+
+    /// All verdicts.
+    pub fn verdicts(&self) -> impl Iterator<Item = &Verdict> {
+        let rows = self.rows.iter().map(|row| &row.verdict);
+        let files = self.files.iter().map(|file| &file.verdict);
+        rows.chain(files).chain(self.archived_rows.iter().map(|row| &row.verdict))
     }
 
     /// When the first of what is too young goes, if nothing changes until then.
     pub fn next_due(&self) -> Option<Timestamp> {
-        let rows = self.rows.iter().map(|row| &row.verdict);
-        let verdicts = rows.chain(self.files.iter().map(|file| &file.verdict));
-        verdicts
+        self.verdicts()
             .filter_map(|verdict| match verdict {
                 Verdict::Keep(Keep::TooYoung { until }) => Some(*until),
                 _ => None,
             })
             .min()
     }
+
+    /// Whether something is left for the next sweep only because this one may not do more.
+    pub fn is_cut_short(&self) -> bool {
+        self.verdicts().any(|verdict| *verdict == Verdict::Keep(Keep::OverBudget))
+    }
 }
 
 /// Decides what is to become of everything in `snapshot` at the time `now`.
 ///
 /// The same input always gives the same plan. Without a store that can be trusted, everything
-/// stays.
+/// stays, except what says by itself that its time is over: archives and what was left behind.
 pub fn plan(now: Timestamp, snapshot: &Snapshot<'_>, policy: &Policy) -> Plan {
-    let index = files::Index::new(snapshot);
+    let index = index::Index::new(snapshot);
+    let mut allowance = Allowance::of(policy);
+    let mut files = files::Files::new(now, snapshot, &index, policy);
+    files.judge_archives(&mut allowance);
     let rows = match &snapshot.store {
-        StoreState::Rows(store) => rows::judge(now, store, &index, policy),
-        StoreState::Missing | StoreState::Refused(_) => Vec::new(),
+        StoreState::Rows(store) => {
+            rows::judge(now, store, snapshot.jobs, &index, policy, &mut allowance)
+        }
+        StoreState::None | StoreState::Missing | StoreState::Refused(_) => Vec::new(),
     };
     let going: HashMap<&str, bool> =
         rows.iter().map(|row| (row.key.as_str(), row.verdict.goes())).collect();
-    let files = files::judge(now, snapshot, &index, policy, &going);
-    Plan { rows, files }
+    files.judge_rest(&going, &mut allowance);
+    let mut files = files.verdicts();
+    let shortfall = room::make(snapshot, policy, &mut files);
+    let archived_rows = snapshot.archived_rows.iter().map(|row| ArchivedRowVerdict {
+        key: row.key.clone(),
+        at: row.at,
+        size_bytes: row.size_bytes,
+        verdict: verdict::after(now, row.at, policy.archives.ttl, Go::ArchiveExpired),
+    });
+    let archived_rows = archived_rows.collect();
+    let refused = match &snapshot.store {
+        StoreState::Refused(error) => Some(error.clone()),
+        StoreState::None | StoreState::Missing | StoreState::Rows(_) => None,
+    };
+    Plan { rows, files, archived_rows, refused, shortfall }
+}
+
+/// What a sweep may still do.
+struct Allowance {
+    files: u64,
+    bytes: u64,
+}
+
+impl Allowance {
+    fn of(policy: &Policy) -> Self {
+        let limit = |limit: Option<u64>| limit.unwrap_or(u64::MAX);
+        Self { files: limit(policy.budget.files), bytes: limit(policy.budget.bytes) }
+    }
+
+    /// Takes so much of it, if there is as much left.
+    fn take(&mut self, total: Total) -> bool {
+        let left = self.files.checked_sub(total.count).zip(self.bytes.checked_sub(total.bytes));
+        let Some((files, bytes)) = left else { return false };
+        (self.files, self.bytes) = (files, bytes);
+        true
+    }
 }

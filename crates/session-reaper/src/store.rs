@@ -9,7 +9,9 @@ mod row;
 
 use std::{borrow::Cow, collections::HashMap, ops::Range};
 
-pub use edit::{Position, Removed, insert, without};
+use common_fs::FileKind;
+
+pub use edit::{Inserted, Removed, insert, without};
 pub use row::{StoreRow, Time};
 
 /// Why a text is not the store of a runtime. Nothing is concluded from it then, and nothing
@@ -33,6 +35,19 @@ pub enum StoreError {
         at_bytes: usize,
         /// What is the matter there.
         what: String,
+    },
+    /// It is something else than a file with one name: whoever replaces it would cut it off from
+    /// what it is a name of.
+    #[error("it is {0}; its directory has to be the one in which it really is")]
+    NotAFile(FileKind),
+    /// It has other names, which would keep the old content if it were replaced.
+    #[error("it has {0} names (hard links)")]
+    Linked(u64),
+    /// It is too long to be in memory as a whole.
+    #[error("it is longer than {max_bytes} bytes")]
+    TooLong {
+        /// How long it may be.
+        max_bytes: usize,
     },
     /// Two members have the same key: a runtime reads the last, others the first.
     #[error("the key `{key}` is there twice")]
@@ -73,6 +88,11 @@ impl<'t> Store<'t> {
         Ok(Self { text, body, rows, by_key })
     }
 
+    /// A store without rows.
+    pub(crate) fn empty() -> Self {
+        Self { text: "{}", body: 1..1, rows: Vec::new(), by_key: HashMap::new() }
+    }
+
     /// The rows in the order in which they stand.
     pub fn rows(&self) -> &[StoreRow<'t>] {
         &self.rows
@@ -88,7 +108,7 @@ impl<'t> Store<'t> {
     }
 
     /// The bytes of a member, from the quote of its key to the end of its value.
-    fn member(&self, row: &StoreRow<'t>) -> &'t str {
+    pub(crate) fn member(&self, row: &StoreRow<'t>) -> &'t str {
         self.slice(row.member.clone())
     }
 

@@ -7,7 +7,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use common_fs::{File, FsError, Op, Stat};
+use common_fs::{File, FsError, Op, Stat, Timestamp};
 
 /// Frames that need more memory than this, as a power of two in bytes, are refused. Those of the
 /// runtimes need a few megabytes.
@@ -150,6 +150,10 @@ impl File for Closed<'_> {
 
     fn set_owner(&self, _: u32, _: u32) -> Result<(), FsError> {
         Err(self.error(Op::Write, io::ErrorKind::Unsupported))
+    }
+
+    fn set_modified(&self, _: Timestamp) -> Result<(), FsError> {
+        Err(self.error(Op::SetModified, io::ErrorKind::Unsupported))
     }
 
     fn sync(&self) -> Result<(), FsError> {

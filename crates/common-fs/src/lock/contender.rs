@@ -113,19 +113,30 @@ impl<'d> Contender<'_, 'd> {
 
     /// Removes the lock file if it still is stale; `false` if somebody else is at it.
     fn reclaim(&self) -> Result<bool, FsError> {
+        Ok(self.with_stale(|| self.file.dir.remove(&self.file.name))?.is_some())
+    }
+
+    /// Does something with the lock file if it still is stale, and says whether it was; `None` if
+    /// somebody else is at it.
+    pub(super) fn with_stale(
+        &self,
+        act: impl FnOnce() -> Result<(), FsError>,
+    ) -> Result<Option<bool>, FsError> {
         let LockFile { dir, name } = self.file;
         let mut guard_name = name.clone();
         guard_name.push(".guard");
-        let TryGuard::Acquired(_guard) = Guard::try_acquire(*dir, &guard_name)? else {
-            return Ok(false);
+        let TryGuard::Acquired(guard) = Guard::try_acquire(*dir, &guard_name)? else {
+            return Ok(None);
         };
-        if let Verdict::Stale = self.judge()? {
-            match dir.remove(name) {
+        let done = match self.judge()? {
+            Verdict::Stale => match act() {
                 Err(error) if !error.is_not_found() => return Err(error),
-                Ok(()) | Err(_) => (),
-            }
-        }
-        Ok(true)
+                Ok(()) | Err(_) => true,
+            },
+            Verdict::Held(_) | Verdict::Gone => false,
+        };
+        guard.remove()?;
+        Ok(Some(done))
     }
 }
 

@@ -4,8 +4,7 @@ use crate::{Access, Dir, File, FsError};
 
 /// An advisory lock on a file of its own, released when dropped or when the process ends.
 ///
-/// The file is created with mode 0600 and stays: removing it would let two processes lock two
-/// files of the same name.
+/// The file is created with mode 0600. It stays, unless its holder [removes](Self::remove) it.
 #[must_use = "dropping the guard releases it"]
 pub struct Guard<'d> {
     dir: &'d dyn Dir,
@@ -33,6 +32,17 @@ impl<'d> Guard<'d> {
         // Somebody may have removed the file between open and lock: then its name is free for
         // others.
         Ok(if guard.is_valid()? { TryGuard::Acquired(guard) } else { TryGuard::Held })
+    }
+
+    /// Gives the guard back together with its file, so that nothing is left lying around.
+    ///
+    /// Nobody is let in twice: whoever has opened the file before finds that its name is gone, or
+    /// that of another, and does not take it.
+    pub fn remove(self) -> Result<(), FsError> {
+        match self.dir.remove(&self.name) {
+            Err(error) if error.is_not_found() => Ok(()),
+            done => done,
+        }
     }
 
     /// Whether the locked file still has its name.

@@ -11,7 +11,8 @@ use rustix::{
 
 use super::file::{RealFile, convert};
 use crate::{
-    Access, Dir, DirEntry, File, FileId, FileKind, FsError, Op, Overwrite, Refusal, Stat, name,
+    Access, Dir, DirEntry, File, FileId, FileKind, FsError, Op, Overwrite, Refusal, Space, Stat,
+    Sub, name,
 };
 
 const OPEN_DIR: OFlags =
@@ -46,12 +47,6 @@ impl RealDir {
     ) -> Result<T, FsError> {
         name::check(op, &self.path, name)?;
         act().map_err(|errno| self.failed(op, name, errno))
-    }
-
-    /// A link does not overwrite either.
-    fn rename_by_link(&self, from: &OsStr, to: &OsStr) -> rustix::io::Result<()> {
-        rustix::fs::linkat(&self.fd, from, &self.fd, to, AtFlags::empty())?;
-        rustix::fs::unlinkat(&self.fd, from, AtFlags::empty())
     }
 
     fn stat_raw(&self, op: Op, name: &OsStr) -> Result<Stat, FsError> {
@@ -152,9 +147,30 @@ impl Dir for RealDir {
                 let flags = RenameFlags::NOREPLACE;
                 match rustix::fs::renameat_with(&self.fd, from, &self.fd, to, flags) {
                     // The file system, or the kernel, does not know the flag.
-                    Err(Errno::INVAL | Errno::NOSYS) => self.rename_by_link(from, to),
+                    Err(Errno::INVAL | Errno::NOSYS) => {
+                        link_and_unlink(&self.fd, from, &self.fd, to)
+                    }
                     renamed => renamed,
                 }
+            }
+        })
+    }
+
+    fn transfer(&self, from: &OsStr, to: &OsStr, sub: Sub<'_>) -> Result<(), FsError> {
+        name::check(Op::Rename, &self.path, from)?;
+        name::check(Op::Rename, &self.path, to)?;
+        let (Sub::Into(below) | Sub::OutOf(below)) = sub;
+        let below = self.checked(Op::OpenDir, below, || {
+            rustix::fs::openat(&self.fd, below, OPEN_DIR, Mode::empty())
+        })?;
+        let (source, target) = match sub {
+            Sub::Into(_) => (&self.fd, &below),
+            Sub::OutOf(_) => (&below, &self.fd),
+        };
+        self.checked(Op::Rename, to, || {
+            match rustix::fs::renameat_with(source, from, target, to, RenameFlags::NOREPLACE) {
+                Err(Errno::INVAL | Errno::NOSYS) => link_and_unlink(source, from, target, to),
+                moved => moved,
             }
         })
     }
@@ -170,6 +186,21 @@ impl Dir for RealDir {
         self.checked(Op::Remove, name, || rustix::fs::unlinkat(&self.fd, name, AtFlags::empty()))
     }
 
+    fn remove_dir(&self, name: &OsStr) -> Result<(), FsError> {
+        self.checked(Op::RemoveDir, name, || {
+            rustix::fs::unlinkat(&self.fd, name, AtFlags::REMOVEDIR)
+        })
+    }
+
+    fn space(&self) -> Result<Space, FsError> {
+        let raw = rustix::fs::fstatvfs(&self.fd)
+            .map_err(|errno| FsError::new(Op::Space, &self.path, errno))?;
+        Ok(Space {
+            total_bytes: raw.f_blocks.saturating_mul(raw.f_frsize),
+            available_bytes: raw.f_bavail.saturating_mul(raw.f_frsize),
+        })
+    }
+
     fn read_link(&self, name: &OsStr) -> Result<PathBuf, FsError> {
         let target = self
             .checked(Op::ReadLink, name, || rustix::fs::readlinkat(&self.fd, name, Vec::new()))?;
@@ -180,6 +211,17 @@ impl Dir for RealDir {
         rustix::io::retry_on_intr(|| rustix::fs::fsync(&self.fd))
             .map_err(|errno| FsError::new(Op::SyncDir, &self.path, errno))
     }
+}
+
+/// A link does not overwrite either.
+fn link_and_unlink(
+    source: &OwnedFd,
+    from: &OsStr,
+    target: &OwnedFd,
+    to: &OsStr,
+) -> rustix::io::Result<()> {
+    rustix::fs::linkat(source, from, target, to, AtFlags::empty())?;
+    rustix::fs::unlinkat(source, from, AtFlags::empty())
 }
 
 fn is_errno(error: &FsError, errno: Errno) -> bool {
@@ -203,13 +245,16 @@ mod tests {
             drop(dir.open(name.as_ref(), Access::CreateNew { mode: 0o600 }).unwrap());
         }
         let kept = dir.stat("b".as_ref()).unwrap().id;
-        assert_eq!(dir.rename_by_link("a".as_ref(), "b".as_ref()), Err(Errno::EXIST));
+        assert_eq!(
+            link_and_unlink(&dir.fd, "a".as_ref(), &dir.fd, "b".as_ref()),
+            Err(Errno::EXIST)
+        );
         assert_eq!(
             (names(), dir.stat("b".as_ref()).unwrap().id),
             (vec!["a".into(), "b".into()], kept)
         );
         let moved = dir.stat("a".as_ref()).unwrap().id;
-        dir.rename_by_link("a".as_ref(), "c".as_ref()).unwrap();
+        link_and_unlink(&dir.fd, "a".as_ref(), &dir.fd, "c".as_ref()).unwrap();
         assert_eq!(
             (names(), dir.stat("c".as_ref()).unwrap().id),
             (vec!["b".into(), "c".into()], moved)

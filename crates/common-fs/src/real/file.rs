@@ -4,7 +4,7 @@ use std::{
 };
 
 use rustix::{
-    fs::{FileType, FlockOperation, Mode},
+    fs::{FileType, FlockOperation, Mode, Timespec, Timestamps, UTIME_OMIT},
     io::{Errno, retry_on_intr},
     process::{Gid, Uid},
 };
@@ -54,6 +54,18 @@ impl File for RealFile {
     fn set_owner(&self, uid: u32, gid: u32) -> Result<(), FsError> {
         let owner = (Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)));
         self.named(Op::SetOwner, rustix::fs::fchown(&self.fd, owner.0, owner.1))
+    }
+
+    fn set_modified(&self, modified: Timestamp) -> Result<(), FsError> {
+        let nanos = modified.unix_nanos();
+        let times = Timestamps {
+            last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT },
+            last_modification: Timespec {
+                tv_sec: nanos.div_euclid(1_000_000_000),
+                tv_nsec: nanos.rem_euclid(1_000_000_000),
+            },
+        };
+        self.named(Op::SetModified, rustix::fs::futimens(&self.fd, &times))
     }
 
     fn sync(&self) -> Result<(), FsError> {

@@ -9,8 +9,8 @@ use super::{
     state::{Body, DirBody, FileBody, NodeId, State},
 };
 use crate::{
-    Access, Dir, DirEntry, File, FileId, FileKind, FsError, Op, Overwrite, Refusal, Stat, name,
-    observe::Errno,
+    Access, Dir, DirEntry, File, FileId, FileKind, FsError, Op, Overwrite, Refusal, Space, Stat,
+    Sub, name, observe::Errno,
 };
 
 pub(super) struct SimDir {
@@ -141,6 +141,26 @@ impl Dir for SimDir {
         })
     }
 
+    fn transfer(&self, from: &OsStr, to: &OsStr, sub: Sub<'_>) -> Result<(), FsError> {
+        name::check(Op::Rename, &self.path, from)?;
+        name::check(Op::Rename, &self.path, to)?;
+        let (Sub::Into(below) | Sub::OutOf(below)) = sub;
+        self.act(Op::Rename, below, |state| {
+            let below = state.lookup(self.id, below)?;
+            if state.kind(below)? != FileKind::Dir {
+                return Err(Errno::NOTDIR);
+            }
+            let (source, target) = match sub {
+                Sub::Into(_) => (self.id, below),
+                Sub::OutOf(_) => (below, self.id),
+            };
+            let id = state.lookup(source, from)?;
+            state.require_free(target, to)?;
+            state.rename_entries(target, vec![(to.to_owned(), Some(id))])?;
+            state.rename_entries(source, vec![(from.to_owned(), None)])
+        })
+    }
+
     fn link(&self, from: &OsStr, to: &OsStr) -> Result<(), FsError> {
         name::check(Op::Link, &self.path, from)?;
         self.act(Op::Link, to, |state| {
@@ -161,6 +181,20 @@ impl Dir for SimDir {
             }
             state.rename_entries(self.id, vec![(name.to_owned(), None)])
         })
+    }
+
+    fn remove_dir(&self, name: &OsStr) -> Result<(), FsError> {
+        self.act(Op::RemoveDir, name, |state| {
+            let id = state.lookup(self.id, name)?;
+            if !state.dir(id)?.live.is_empty() {
+                return Err(Errno::NOTEMPTY);
+            }
+            state.rename_entries(self.id, vec![(name.to_owned(), None)])
+        })
+    }
+
+    fn space(&self) -> Result<Space, FsError> {
+        self.itself(Op::Space, |state| Ok(state.space))
     }
 
     fn read_link(&self, name: &OsStr) -> Result<PathBuf, FsError> {

@@ -4,7 +4,7 @@ use super::{
     SimFs,
     state::{DataChange, Fate, NodeId, State},
 };
-use crate::{File, FsError, Op, Stat, observe::Errno};
+use crate::{File, FsError, Op, Stat, Timestamp, observe::Errno};
 
 pub(super) struct SimFile {
     pub(super) fs: SimFs,
@@ -77,6 +77,13 @@ impl File for SimFile {
     fn set_owner(&self, uid: u32, gid: u32) -> Result<(), FsError> {
         self.act(Op::SetOwner, |state| {
             state.change_meta(self.id, |node| (node.uid, node.gid) = (uid, gid));
+            Ok(())
+        })
+    }
+
+    fn set_modified(&self, modified: Timestamp) -> Result<(), FsError> {
+        self.act(Op::SetModified, |state| {
+            state.change_meta(self.id, |node| node.modified = modified);
             Ok(())
         })
     }

@@ -10,7 +10,7 @@ use super::{
     dir::SimDir,
     state::{Body, DataChange, DirBody, FileBody, NodeId, State},
 };
-use crate::{Dir, FileKind, Fs, FsError, Op, Stat, Timestamp, observe::Errno, split_path};
+use crate::{Dir, FileKind, Fs, FsError, Op, Space, Stat, Timestamp, observe::Errno, split_path};
 
 /// A file system in memory that keeps apart what was flushed and what was not.
 ///
@@ -110,6 +110,11 @@ impl SimFs {
             state.change_meta(id, |node| node.modified = modified);
             Ok(())
         });
+    }
+
+    /// Sets what [`Dir::space`] says; nothing else depends on it.
+    pub fn set_space(&self, space: Space) {
+        self.with(|state| state.space = space);
     }
 
     /// Sets the permission bits.

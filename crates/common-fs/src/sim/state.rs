@@ -6,7 +6,9 @@ use std::{
 };
 
 use super::ManualClock;
-use crate::{Clock as _, FileId, FileKind, FsError, Op, Refusal, Stat, Timestamp, observe::Errno};
+use crate::{
+    Clock as _, FileId, FileKind, FsError, Op, Refusal, Space, Stat, Timestamp, observe::Errno,
+};
 
 /// Never reused, unlike inode numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,6 +38,7 @@ pub(super) struct State {
     /// Handles that keep a node alive after its last name is gone.
     pub(super) open: BTreeMap<NodeId, u32>,
     pub(super) owner: (u32, u32),
+    pub(super) space: Space,
 }
 
 #[derive(Clone)]
@@ -107,6 +110,7 @@ impl State {
             next_handle: 0,
             open: BTreeMap::new(),
             owner: (1_000, 1_000),
+            space: Space { total_bytes: 1 << 40, available_bytes: 1 << 39 },
         };
         state.root = state.add(Body::Dir(DirBody::default()), 0o755);
         state

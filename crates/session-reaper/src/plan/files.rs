@@ -1,98 +1,308 @@
-use std::{
-    collections::{HashMap, HashSet},
-    path::Path,
-    time::Duration,
-};
+use std::{cmp::Reverse, collections::HashMap};
 
 use common_fs::{FileKind, Timestamp};
 
-use super::{FileVerdict, Go, Keep, Verdict};
+use super::{Allowance, FileVerdict, Go, Keep, Total, Verdict, index::Index, verdict::after};
 use crate::{
-    ArchiveReason, FileClass, FileFact, Judged, Policy, Snapshot, StoreRow, StoreState, classify,
-    file_name::{is_session_id, other_readings},
+    ArchiveReason, Companions, FileClass, FileFact, Folder, Judged, Layout, Policy, Reclaim,
+    Snapshot, StoreRow, StoreState, classify, file_name::other_readings,
 };
 
-/// A new store that nobody finished writing is left alone for so long; OpenClaw waits as long.
-const TEMP_MIN_AGE: Duration = Duration::from_mins(5);
-
-/// What is in a directory, by what it belongs to.
-pub(super) struct Index<'s> {
-    dir: &'s Path,
-    store_name: &'s str,
-    /// The last change of any transcript of a session.
-    modified: HashMap<&'s str, Timestamp>,
-    locked: HashSet<&'s str>,
-    /// The rows that have a session, in their order.
-    owners: HashMap<String, Vec<usize>>,
+/// The verdicts of the files, as far as they are known.
+pub(super) struct Files<'j, 's> {
+    now: Timestamp,
+    snapshot: &'j Snapshot<'s>,
+    index: &'j Index<'j>,
+    policy: &'j Policy,
+    verdicts: Vec<Option<Verdict>>,
 }
 
-impl<'s> Index<'s> {
-    pub(super) fn new(snapshot: &'s Snapshot<'_>) -> Self {
-        let mut index = Self {
-            dir: &snapshot.dir,
-            store_name: &snapshot.store_name,
-            modified: HashMap::new(),
-            locked: HashSet::new(),
-            owners: HashMap::new(),
-        };
-        if let StoreState::Rows(store) = &snapshot.store {
-            for (nth, row) in store.rows().iter().enumerate() {
-                if let Some(id) = row.session_id().filter(|id| is_session_id(id)) {
-                    index.owners.entry(id.trim().to_owned()).or_default().push(nth);
-                }
-            }
-        }
-        for file in &snapshot.files {
-            index.add(file);
-        }
-        index
+impl<'j, 's> Files<'j, 's> {
+    pub(super) fn new(
+        now: Timestamp,
+        snapshot: &'j Snapshot<'s>,
+        index: &'j Index<'j>,
+        policy: &'j Policy,
+    ) -> Self {
+        let verdicts = vec![None; snapshot.files.len()];
+        Self { now, snapshot, index, policy, verdicts }
     }
 
-    fn add(&mut self, file: &'s FileFact) {
-        match classify(&file.name, self.store_name) {
-            FileClass::Transcript { session } => {
-                let session = self.session(session);
-                let modified = self.modified.entry(session).or_insert(file.modified);
-                *modified = file.modified.max(*modified);
-            }
-            FileClass::TranscriptLock { of } if file.judged != Judged::Abandoned => {
-                if let FileClass::Transcript { session } = classify(of.as_ref(), self.store_name) {
-                    let session = self.session(session);
-                    self.locked.insert(session);
+    /// What does not depend on rows: it goes first, as it makes room.
+    pub(super) fn judge_archives(&mut self, allowance: &mut Allowance) {
+        for (nth, file) in self.snapshot.files.iter().enumerate() {
+            let verdict = match self.index.class(nth) {
+                FileClass::Archive { of, reason, at, .. } => self.archive(file, of, reason, at),
+                FileClass::OwnTemp { .. } if file.kind == FileKind::File => {
+                    match (file.judged, common_fs::temp::ORPHAN_AGE) {
+                        (Judged::Abandoned, age) => {
+                            after(self.now, file.modified, Some(age), Go::OwnTemp)
+                        }
+                        _ => Verdict::Keep(Keep::Running),
+                    }
                 }
-                self.locked.insert(of);
+                _ => continue,
+            };
+            self.decide(nth, verdict, allowance);
+        }
+    }
+
+    /// Everything else, now that it is known which rows go.
+    pub(super) fn judge_rest(&mut self, going: &HashMap<&str, bool>, allowance: &mut Allowance) {
+        let references = References::new(self.snapshot, self.index, going);
+        let last = self.last_sessions();
+        for (nth, file) in self.snapshot.files.iter().enumerate() {
+            if self.verdicts.get(nth).is_some_and(Option::is_none) {
+                let verdict = self.file(nth, file, &references, &last);
+                if let Verdict::Go(Go::With { .. }) = verdict
+                    && self.snapshot.layout == Layout::OpenClaw
+                {
+                    // The row has paid for it.
+                    self.set(nth, verdict);
+                } else {
+                    self.decide(nth, verdict, allowance);
+                }
             }
+        }
+        if self.policy.archives.reclaim == Reclaim::WhenArchiving && !self.archives_something() {
+            self.keep_archives();
+        }
+    }
+
+    pub(super) fn verdicts(self) -> Vec<FileVerdict> {
+        let mut verdicts: Vec<FileVerdict> = self
+            .snapshot
+            .files
+            .iter()
+            .zip(self.verdicts)
+            .map(|(file, verdict)| FileVerdict {
+                name: file.name.clone(),
+                folder: file.folder,
+                kind: file.kind,
+                size_bytes: file.size_bytes,
+                modified: file.modified,
+                verdict: verdict.unwrap_or(Verdict::Keep(Keep::Unknown)),
+            })
+            .collect();
+        verdicts.sort_by(|one, other| (one.folder, &one.name).cmp(&(other.folder, &other.name)));
+        verdicts
+    }
+
+    fn decide(&mut self, nth: usize, verdict: Verdict, allowance: &mut Allowance) {
+        let size = self.snapshot.files.get(nth).map_or(0, |file| file.size_bytes);
+        let affordable = !verdict.goes() || allowance.take(Total { count: 1, bytes: size });
+        self.set(nth, if affordable { verdict } else { Verdict::Keep(Keep::OverBudget) });
+    }
+
+    fn set(&mut self, nth: usize, verdict: Verdict) {
+        if let Some(place) = self.verdicts.get_mut(nth) {
+            *place = Some(verdict);
+        }
+    }
+
+    fn archives_something(&self) -> bool {
+        let is_with =
+            |verdict: &Option<Verdict>| matches!(verdict, Some(Verdict::Go(Go::With { .. })));
+        self.verdicts.iter().any(is_with)
+    }
+
+    fn keep_archives(&mut self) {
+        for verdict in self.verdicts.iter_mut().flatten() {
+            if *verdict == Verdict::Go(Go::ArchiveExpired) {
+                *verdict = Verdict::Keep(Keep::NoRetention);
+            }
+        }
+    }
+
+    fn archive(
+        &self,
+        file: &FileFact,
+        of: &str,
+        reason: ArchiveReason,
+        at: Option<Timestamp>,
+    ) -> Verdict {
+        let is_side_dir = file.kind == FileKind::Dir && self.snapshot.layout == Layout::Claude;
+        if file.kind != FileKind::File && !is_side_dir {
+            return Verdict::Keep(Keep::NotAFile);
+        }
+        if self.is_pinned(file, of) {
+            return Verdict::Keep(Keep::Pinned);
+        }
+        let archives = &self.policy.archives;
+        let ttl = if is_former(of, reason, self.snapshot.layout) {
+            archives.former_ttl
+        } else {
+            archives.ttl
+        };
+        match at {
+            Some(at) => after(self.now, at, ttl, Go::ArchiveExpired),
+            None => Verdict::Keep(Keep::AgeUnknown),
+        }
+    }
+
+    fn file(&self, nth: usize, file: &FileFact, references: &References, last: &[&str]) -> Verdict {
+        let class = self.index.class(nth);
+        match class {
+            FileClass::Own | FileClass::Store | FileClass::StoreLock | FileClass::StoreBackup => {
+                return Verdict::Keep(Keep::Protected);
+            }
+            FileClass::SideDir { session } => return self.session_file(file, session, last),
+            FileClass::Other => return Verdict::Keep(Keep::Unknown),
             _ => (),
         }
-    }
-
-    /// The session of a transcript: the first reading of its name that a row knows.
-    fn session(&self, stem: &'s str) -> &'s str {
-        if self.owners.contains_key(stem) {
-            return stem;
+        if file.kind != FileKind::File {
+            return Verdict::Keep(Keep::NotAFile);
         }
-        other_readings(stem).find(|session| self.owners.contains_key(*session)).unwrap_or(stem)
+        if file.folder == Folder::Archive {
+            // Only what says when it was archived can have been enough so.
+            return Verdict::Keep(Keep::Unknown);
+        }
+        match class {
+            FileClass::TranscriptLock { of } => self.lock(file, of),
+            FileClass::StoreTemp { .. } => self.store_temp(file),
+            FileClass::Transcript { session } | FileClass::Companion { session } => {
+                match self.snapshot.store {
+                    StoreState::None => self.session_file(file, session, last),
+                    StoreState::Rows(_) => self.transcript(file, class, session, references),
+                    StoreState::Missing | StoreState::Refused(_) => Verdict::Keep(Keep::NoStore),
+                }
+            }
+            _ => Verdict::Keep(Keep::Unknown),
+        }
     }
 
-    pub(super) fn modified(&self, session: &str) -> Option<Timestamp> {
-        self.modified.get(session.trim()).copied()
+    fn lock(&self, file: &FileFact, of: &str) -> Verdict {
+        if self.is_pinned(file, of) {
+            return Verdict::Keep(Keep::Pinned);
+        }
+        match (file.judged, self.policy.leftover_min_age) {
+            (_, None) => Verdict::Keep(Keep::NoRetention),
+            (Judged::Abandoned, Some(_)) => Verdict::Go(Go::StaleLock),
+            (Judged::InUse | Judged::NotJudged, Some(_)) => Verdict::Keep(Keep::Running),
+        }
     }
 
-    pub(super) fn is_locked(&self, session: &str) -> bool {
-        self.locked.contains(session.trim())
+    /// It may be all that is left of a store, so only beside one that can be trusted.
+    fn store_temp(&self, file: &FileFact) -> Verdict {
+        if !matches!(self.snapshot.store, StoreState::Rows(_)) {
+            return Verdict::Keep(Keep::NoStore);
+        }
+        if self.is_pinned(file, "") {
+            return Verdict::Keep(Keep::Pinned);
+        }
+        match file.judged {
+            Judged::InUse => Verdict::Keep(Keep::Running),
+            Judged::Abandoned | Judged::NotJudged => {
+                after(self.now, file.modified, self.policy.leftover_min_age, Go::LeakedTemp)
+            }
+        }
     }
 
-    /// The name of the transcript in this directory that a row means by `file`, if it means one.
-    /// Whether there is one does not matter.
-    pub(super) fn named<'f>(&self, file: &'f str) -> Option<&'f str> {
-        let path = Path::new(file.trim());
-        let name = match path.strip_prefix(self.dir) {
-            Ok(beneath) => beneath.to_str()?,
-            Err(_) => file.trim(),
+    /// A transcript beside a store.
+    fn transcript(
+        &self,
+        file: &FileFact,
+        class: FileClass<'_>,
+        stem: &str,
+        references: &References,
+    ) -> Verdict {
+        let name = file.name.to_str().unwrap_or_default();
+        // Every reading of its name counts for a reference: what could be needed stays.
+        let mut sessions = [stem].into_iter().chain(other_readings(stem));
+        let by_session = sessions.find_map(|session| references.by_session.get(session));
+        if let Some(key) = references.by_name.get(name).or(by_session) {
+            return Verdict::Keep(Keep::ReferencedBy { key: key.clone() });
+        }
+        if self.is_pinned(file, stem) {
+            return Verdict::Keep(Keep::Pinned);
+        }
+        if [stem].into_iter().chain(other_readings(stem)).any(|id| self.index.is_locked(id))
+            || self.index.is_locked(name)
+        {
+            return Verdict::Keep(Keep::Running);
+        }
+        if let Some(key) = self.owner(class, name, stem) {
+            return Verdict::Go(Go::With { key });
+        }
+        after(self.now, file.modified, self.policy.orphan_min_age, Go::Orphan)
+    }
+
+    /// The first row that takes this file with it: nothing that stays refers to it.
+    fn owner(&self, class: FileClass<'_>, name: &str, stem: &str) -> Option<String> {
+        let StoreState::Rows(store) = &self.snapshot.store else { return None };
+        let follows = match self.policy.companions {
+            Companions::Follow => true,
+            Companions::Leave => {
+                matches!(class, FileClass::Transcript { session } if session == stem)
+                    && self.index.owner(stem).is_some()
+            }
         };
-        let class = classify(name.as_ref(), self.store_name);
-        let is_transcript = matches!(class, FileClass::Transcript { .. });
-        (is_transcript && !name.contains(['/', '\\', '\0'])).then_some(name)
+        let mut sessions = [stem].into_iter().chain(other_readings(stem)).filter(|_| follows);
+        let nth = sessions.find_map(|session| self.index.owner(session));
+        let nth = nth.or_else(|| self.index.namer(name))?;
+        Some(store.rows().get(nth)?.key.to_string())
+    }
+
+    /// A transcript, or the directory of one, of a runtime without a store.
+    fn session_file(&self, file: &FileFact, session: &str, last: &[&str]) -> Verdict {
+        if file.folder == Folder::Archive {
+            return Verdict::Keep(Keep::Unknown);
+        }
+        if self.is_pinned(file, session) {
+            return Verdict::Keep(Keep::Pinned);
+        }
+        if let Some(by) = self.snapshot.needed.and_then(|needed| needed.get(session)) {
+            return Verdict::Keep(Keep::ReferencedBy { key: by.clone() });
+        }
+        let time = self.index.modified(session).unwrap_or(file.modified);
+        if self.policy.session_ttl.is_some() && self.now < time {
+            return Verdict::Keep(Keep::AgeUnknown);
+        }
+        let go = if file.kind == FileKind::Dir {
+            Go::With { key: session.to_owned() }
+        } else {
+            Go::Expired
+        };
+        let verdict = after(self.now, time, self.policy.session_ttl, go);
+        if verdict.goes() && last.contains(&session) {
+            return Verdict::Keep(Keep::KeptLast);
+        }
+        verdict
+    }
+
+    /// The sessions of a project of Claude Code that are kept however old.
+    fn last_sessions(&self) -> Vec<&'j str> {
+        if self.snapshot.layout != Layout::Claude {
+            return Vec::new();
+        }
+        let sessions = self.snapshot.files.iter().enumerate().filter_map(|(nth, file)| {
+            let FileClass::Transcript { session } = self.index.class(nth) else { return None };
+            (file.folder == Folder::Here).then_some((Reverse(file.modified), session))
+        });
+        let mut sessions: Vec<_> = sessions.collect();
+        sessions.sort_unstable();
+        let count = usize::try_from(self.policy.keep_last.succeeded).unwrap_or(usize::MAX);
+        sessions.into_iter().take(count).map(|(_, session)| session).collect()
+    }
+
+    fn is_pinned(&self, file: &FileFact, session: &str) -> bool {
+        !self.policy.pins.is_empty()
+            && (file.name.to_str().is_some_and(|name| self.policy.pins(name))
+                || self.policy.pins(session))
+    }
+}
+
+/// Whether an archive is one that a runtime has made because a session began anew or its file was
+/// replaced, rather than of something that was deleted.
+pub(crate) fn is_former(of: &str, reason: ArchiveReason, layout: Layout) -> bool {
+    let is_transcript = || {
+        let class = classify(of.as_ref(), FileKind::File, layout);
+        matches!(class, FileClass::Transcript { .. } | FileClass::Other)
+    };
+    match reason {
+        ArchiveReason::Deleted => false,
+        ArchiveReason::Reset => true,
+        ArchiveReason::Backup => is_transcript(),
     }
 }
 
@@ -129,102 +339,5 @@ impl References {
                 known.or_insert_with(|| row.key.to_string());
             }
         }
-    }
-}
-
-/// The verdicts of all files, in the order of their names.
-pub(super) fn judge(
-    now: Timestamp,
-    snapshot: &Snapshot<'_>,
-    index: &Index<'_>,
-    policy: &Policy,
-    going: &HashMap<&str, bool>,
-) -> Vec<FileVerdict> {
-    let references = References::new(snapshot, index, going);
-    let judge = Judge { now, snapshot, index, policy, references };
-    let mut files: Vec<FileVerdict> = snapshot
-        .files
-        .iter()
-        .map(|file| FileVerdict {
-            name: file.name.clone(),
-            size_bytes: file.size_bytes,
-            verdict: judge.file(file),
-        })
-        .collect();
-    files.sort_by(|one, other| one.name.cmp(&other.name));
-    files
-}
-
-struct Judge<'j, 's> {
-    now: Timestamp,
-    snapshot: &'j Snapshot<'s>,
-    index: &'j Index<'j>,
-    policy: &'j Policy,
-    references: References,
-}
-
-impl Judge<'_, '_> {
-    fn file(&self, file: &FileFact) -> Verdict {
-        if file.kind != FileKind::File {
-            return Verdict::Keep(Keep::NotAFile);
-        }
-        match classify(&file.name, &self.snapshot.store_name) {
-            FileClass::Store | FileClass::StoreLock | FileClass::StoreBackup => {
-                Verdict::Keep(Keep::Protected)
-            }
-            FileClass::Other => Verdict::Keep(Keep::Unknown),
-            _ if !matches!(self.snapshot.store, StoreState::Rows(_)) => {
-                Verdict::Keep(Keep::NoStore)
-            }
-            FileClass::Transcript { session } => self.transcript(file, session),
-            FileClass::TranscriptLock { .. } => match file.judged {
-                Judged::Abandoned => Verdict::Go(Go::StaleLock),
-                Judged::InUse | Judged::NotJudged => Verdict::Keep(Keep::Running),
-            },
-            FileClass::StoreTemp { .. } if file.judged == Judged::InUse => {
-                Verdict::Keep(Keep::Running)
-            }
-            FileClass::StoreTemp { .. } => {
-                self.after(file.modified, Some(TEMP_MIN_AGE), Go::LeakedTemp)
-            }
-            FileClass::Archive { reason: ArchiveReason::Deleted, at: Some(at), .. } => {
-                self.after(at, self.policy.archive_ttl, Go::ArchiveExpired)
-            }
-            FileClass::Archive { reason: ArchiveReason::Deleted, at: None, .. } => {
-                Verdict::Keep(Keep::AgeUnknown)
-            }
-            FileClass::Archive { .. } => Verdict::Keep(Keep::NoRetention),
-        }
-    }
-
-    fn transcript(&self, file: &FileFact, stem: &str) -> Verdict {
-        let name = file.name.to_str().unwrap_or_default();
-        let session = self.index.session(stem);
-        // Every reading of its name counts for a reference: what could be needed stays.
-        let mut sessions = [stem].into_iter().chain(other_readings(stem));
-        let by_session = sessions.find_map(|session| self.references.by_session.get(session));
-        if let Some(key) = self.references.by_name.get(name).or(by_session) {
-            return Verdict::Keep(Keep::ReferencedBy { key: key.clone() });
-        }
-        if self.index.is_locked(session) || self.index.is_locked(name) {
-            return Verdict::Keep(Keep::Running);
-        }
-        if let Some(key) = self.owner(session) {
-            return Verdict::Go(Go::WithRow { key });
-        }
-        self.after(file.modified, self.policy.orphan_min_age, Go::Orphan)
-    }
-
-    /// The first row that has this session; it goes, as nothing that stays refers to it.
-    fn owner(&self, session: &str) -> Option<String> {
-        let StoreState::Rows(store) = &self.snapshot.store else { return None };
-        let nth = self.index.owners.get(session)?.first()?;
-        Some(store.rows().get(*nth)?.key.to_string())
-    }
-
-    fn after(&self, since: Timestamp, ttl: Option<Duration>, go: Go) -> Verdict {
-        let Some(ttl) = ttl else { return Verdict::Keep(Keep::NoRetention) };
-        let until = since.plus(ttl);
-        if until < self.now { Verdict::Go(go) } else { Verdict::Keep(Keep::TooYoung { until }) }
     }
 }

@@ -1,63 +1,73 @@
-use std::{cmp::Reverse, collections::HashMap, time::Duration};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeSet, HashMap},
+    time::Duration,
+};
 
 use common_fs::Timestamp;
 
-use super::{Go, Keep, RowVerdict, Verdict, files::Index};
-use crate::{Age, CronKey, Policy, Store, StoreRow, Time};
+use super::{Allowance, Go, Keep, RowVerdict, Verdict, index::Index, verdict::after};
+use crate::{Age, CronKey, KeepLast, Matches, Policy, Rule, RuleTtl, Store, StoreRow, Time};
 
 /// A run that says it is running is believed for so long after its last sign of life: nobody
 /// corrects the row of one that was killed.
 const RUNNING_TRUSTED: Duration = Duration::from_hours(7 * 24);
 
-/// A run whose retention is over, unless it is among the last of its job.
-struct Expired {
+/// A run that may be among the last of its job.
+struct Run {
     nth: usize,
     key: CronKey,
     failed: bool,
     time: Timestamp,
+    keep_last: KeepLast,
 }
 
 /// The verdicts of all rows, in their order.
 pub(super) fn judge(
     now: Timestamp,
     store: &Store<'_>,
+    jobs: Option<&BTreeSet<String>>,
     index: &Index<'_>,
     policy: &Policy,
+    allowance: &mut Allowance,
 ) -> Vec<RowVerdict> {
-    let judge = Judge { now, index, policy };
+    let judge = Judge { now, jobs, index, policy };
     let mut runs = Vec::new();
     let mut verdicts: Vec<RowVerdict> = store
         .rows()
         .iter()
         .enumerate()
         .map(|(nth, row)| {
-            let verdict = judge.row(row, nth, &mut runs);
+            let (verdict, last_alive) = judge.row(row, nth, &mut runs);
             let unsafe_file = row.session_file().filter(|file| index.named(file).is_none());
             RowVerdict {
                 key: row.key.to_string(),
+                session: row.session_id().map(|id| id.trim().to_owned()),
                 size_bytes: row.size_bytes(),
+                last_alive,
                 verdict,
                 unsafe_file: unsafe_file.map(std::borrow::Cow::into_owned),
             }
         })
         .collect();
-    for nth in kept_last(runs, policy) {
+    for nth in kept_last(runs) {
         if let Some(row) = verdicts.get_mut(nth)
             && row.verdict.goes()
         {
             row.verdict = Verdict::Keep(Keep::KeptLast);
         }
     }
+    spend(&mut verdicts, index, allowance);
     verdicts
 }
 
 /// The last runs of each job.
-fn kept_last(mut runs: Vec<Expired>, policy: &Policy) -> Vec<usize> {
+fn kept_last(mut runs: Vec<Run>) -> Vec<usize> {
     runs.sort_by_key(|run| (Reverse(run.time), run.nth));
     let mut seen: HashMap<(String, String, bool), u32> = HashMap::new();
     let mut kept = Vec::new();
     for run in runs {
-        let limit = if run.failed { policy.keep_last.failed } else { policy.keep_last.succeeded };
+        let limit = if run.failed { run.keep_last.failed } else { run.keep_last.succeeded };
         let before = seen.entry((run.key.agent, run.key.job, run.failed)).or_default();
         if *before < limit {
             kept.push(run.nth);
@@ -67,41 +77,105 @@ fn kept_last(mut runs: Vec<Expired>, policy: &Policy) -> Vec<usize> {
     kept
 }
 
+/// Leaves what is too much for one sweep, so that the oldest go first.
+fn spend(rows: &mut [RowVerdict], index: &Index<'_>, allowance: &mut Allowance) {
+    let going = rows.iter().enumerate().filter(|(_, row)| row.verdict.goes());
+    let mut going: Vec<(Option<Timestamp>, usize)> =
+        going.map(|(nth, row)| (row.last_alive, nth)).collect();
+    going.sort_unstable();
+    for (_, nth) in going {
+        let Some(row) = rows.get_mut(nth) else { continue };
+        let files = row.session.as_deref().map(|session| index.files(session));
+        if !allowance.take(files.unwrap_or_default()) {
+            row.verdict = Verdict::Keep(Keep::OverBudget);
+        }
+    }
+}
+
 struct Judge<'j, 't> {
     now: Timestamp,
+    jobs: Option<&'j BTreeSet<String>>,
     index: &'j Index<'t>,
     policy: &'j Policy,
 }
 
+/// What retention a row has.
+struct Retention {
+    ttl: Option<Duration>,
+    go: Go,
+    /// The job of which it may be one of the last.
+    run: Option<(CronKey, KeepLast)>,
+}
+
 impl Judge<'_, '_> {
-    fn row(&self, row: &StoreRow<'_>, nth: usize, runs: &mut Vec<Expired>) -> Verdict {
-        let Some(key) = CronKey::parse(&row.key).filter(|key| key.is_run(self.policy.grammar))
-        else {
-            return Verdict::Keep(Keep::NoRetention);
+    /// The verdict of a row, and when it was last alive.
+    fn row(
+        &self,
+        row: &StoreRow<'_>,
+        nth: usize,
+        runs: &mut Vec<Run>,
+    ) -> (Verdict, Option<Timestamp>) {
+        let Some(retention) = self.retention(row) else {
+            return (Verdict::Keep(Keep::NoRetention), None);
         };
-        if row.is_null() {
-            return Verdict::Keep(Keep::Unclear { why: "its entry is null" });
+        let unclear = row.unclear().or(row.is_null().then_some("its entry is null"));
+        if let Some(why) = unclear {
+            return (Verdict::Keep(Keep::Unclear { why }), None);
         }
-        if let Some(why) = row.unclear() {
-            return Verdict::Keep(Keep::Unclear { why });
-        }
-        let Some(time) = self.time(row) else { return Verdict::Keep(Keep::AgeUnknown) };
-        let failed = matches!(row.status().as_deref(), Some("failed" | "killed" | "timeout"));
-        let running = self.is_running(row, time);
+        let Some(time) = self.time(row) else { return (Verdict::Keep(Keep::AgeUnknown), None) };
         // What runs or is young takes a place among the last, too.
-        if !key.descendant {
-            runs.push(Expired { nth, key, failed, time });
+        if let Some((key, keep_last)) = retention.run {
+            let failed = matches!(row.status().as_deref(), Some("failed" | "killed" | "timeout"));
+            runs.push(Run { nth, key, failed, time, keep_last });
         }
-        if running {
-            return Verdict::Keep(Keep::Running);
-        }
-        let Some(ttl) = self.policy.run_ttl else { return Verdict::Keep(Keep::NoRetention) };
-        let until = time.plus(ttl);
-        if until < self.now {
-            Verdict::Go(Go::Expired)
+        let verdict = if self.is_pinned(row) {
+            Verdict::Keep(Keep::Pinned)
+        } else if self.is_running(row, time) {
+            Verdict::Keep(Keep::Running)
         } else {
-            Verdict::Keep(Keep::TooYoung { until })
+            after(self.now, time, retention.ttl, retention.go)
+        };
+        (verdict, Some(time))
+    }
+
+    /// `None` if the row stays whatever its age.
+    fn retention(&self, row: &StoreRow<'_>) -> Option<Retention> {
+        let key = CronKey::parse(&row.key);
+        let rule = self.policy.rules.iter().find(|rule| matches(rule, row, key.as_ref()));
+        let ruled = |ttl| match rule.map_or(RuleTtl::AsPolicy, |rule| rule.ttl) {
+            RuleTtl::AsPolicy => ttl,
+            RuleTtl::Forever => None,
+            RuleTtl::For(ttl) => Some(ttl),
+        };
+        match key {
+            Some(key) if key.is_run(self.policy.grammar) => {
+                let keep_last = rule.and_then(|rule| rule.keep_last);
+                let keep_last = keep_last.unwrap_or(self.policy.keep_last);
+                let run = (!key.descendant).then_some((key, keep_last));
+                Some(Retention { ttl: ruled(self.policy.run_ttl), go: Go::Expired, run })
+            }
+            Some(key) if key.run.is_none() && self.is_deleted(&key.job) => {
+                let ttl = ruled(self.policy.deleted_job_ttl);
+                Some(Retention { ttl, go: Go::JobDeleted, run: None })
+            }
+            _ => match rule {
+                Some(Rule { matches: Matches::Key(_), ttl: RuleTtl::For(ttl), .. }) => {
+                    Some(Retention { ttl: Some(*ttl), go: Go::Expired, run: None })
+                }
+                _ => None,
+            },
         }
+    }
+
+    /// Whether it is known that there is no such job.
+    fn is_deleted(&self, job: &str) -> bool {
+        self.jobs.is_some_and(|jobs| !jobs.contains(job))
+    }
+
+    fn is_pinned(&self, row: &StoreRow<'_>) -> bool {
+        !self.policy.pins.is_empty()
+            && (self.policy.pins(&row.key)
+                || row.session_id().is_some_and(|id| self.policy.pins(id.trim())))
     }
 
     fn is_running(&self, row: &StoreRow<'_>, time: Timestamp) -> bool {
@@ -122,8 +196,18 @@ impl Judge<'_, '_> {
         let plausible = |time| plausible(time).filter(|time| *time <= self.now);
         let of_row = plausible(row.ended_at()).or_else(|| plausible(row.updated_at()));
         let id = row.session_id();
-        let of_files = id.and_then(|id| self.index.modified(&id)).filter(|time| *time <= self.now);
+        // A transcript from the future means that the clock was set back: it may be from just now.
+        let of_files = id.and_then(|id| self.index.modified(&id)).map(|time| time.min(self.now));
         of_row.max(of_files)
+    }
+}
+
+fn matches(rule: &Rule, row: &StoreRow<'_>, key: Option<&CronKey>) -> bool {
+    match &rule.matches {
+        Matches::Key(pattern) => pattern.matches(row.key.trim()),
+        Matches::Job(pattern) => key.is_some_and(|key| pattern.matches(&key.job)),
+        Matches::Agent(pattern) => key.is_some_and(|key| pattern.matches(&key.agent)),
+        Matches::Label(pattern) => row.label().is_some_and(|label| pattern.matches(&label)),
     }
 }
 

@@ -3,3 +3,5 @@
 
 mod plans;
 mod safety;
+mod sweeps;
+mod world;

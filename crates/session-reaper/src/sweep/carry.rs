@@ -1,0 +1,388 @@
+//! Archiving, under the lock of the store.
+
+use std::{
+    collections::{BTreeSet, HashSet},
+    ffi::OsStr,
+};
+
+use common_fs::{
+    Access, FileKind, Stat, Timestamp,
+    lock::{self, Lock},
+    replace::ReplaceError,
+};
+
+use super::{
+    Compression, Failure, Orders, Pace, Sweep, SweepError, Work, has_store,
+    tasks::{Task, Victim, member_hash, tasks},
+};
+use crate::{
+    FileClass, How, Item, Listing, Move, Plan, Store, StoreState,
+    file_name::STORE,
+    journal::Record,
+    listing::{RawStore, content_is, read_store},
+    without,
+};
+
+/// How often the work is begun anew because somebody writes to the store without its lock.
+const ATTEMPTS: u32 = 3;
+
+/// What a sweep goes by.
+pub(super) struct Context<'c> {
+    pub(super) now: Timestamp,
+    pub(super) orders: Orders<'c>,
+}
+
+/// What was found, and what is to become of it.
+pub(super) struct Found<'f> {
+    pub(super) listing: &'f Listing,
+    pub(super) raw: &'f RawStore,
+    pub(super) rows: Option<Store<'f>>,
+    pub(super) plan: &'f Plan,
+}
+
+/// A store that is locked.
+#[derive(Clone, Copy)]
+struct Locked<'s> {
+    rows: &'s Store<'s>,
+    /// Which file that was when it was read.
+    stat: Stat,
+    lock: &'s Lock<'s>,
+}
+
+/// What came of one attempt.
+enum Attempt<'l> {
+    Done,
+    /// Everything is undone, as somebody has written to the store.
+    StoreChanged(Vec<Task<'l>>),
+}
+
+impl Work<'_> {
+    /// Archives what a plan says, which was made from this store.
+    pub(super) fn carry_out(
+        &mut self,
+        found: Found<'_>,
+        context: &Context<'_>,
+        pace: &mut Pace<'_>,
+        sweep: &mut Sweep,
+    ) -> Result<(), SweepError> {
+        let Found { listing, raw, mut rows, plan } = found;
+        let mut tasks = tasks(plan, listing, rows.as_ref(), self.place.layout, context.now);
+        if tasks.is_empty() {
+            return Ok(());
+        }
+        self.moves.prepare(context.orders.options.folder)?;
+        if context.orders.options.compression == Compression::Zstd {
+            tasks = self.make_copies(tasks, context, pace, sweep);
+        }
+        if !has_store(self.place.layout) {
+            return self.archive(None, tasks, context, pace, sweep).map(|_| ());
+        }
+        for _ in 0..ATTEMPTS {
+            let lock = match self.lock_store(context.orders.options.lock_wait) {
+                Ok(lock) => lock,
+                Err(error) => {
+                    self.drop_all_copies(&tasks, context);
+                    return Err(error);
+                }
+            };
+            let known = rows.take().zip(self.unchanged(raw)?);
+            let attempt = if let Some((rows, stat)) = known {
+                let locked = Locked { rows: &rows, stat, lock: &lock };
+                self.archive(Some(locked), tasks, context, pace, sweep)?
+            } else {
+                let fresh = read_store(self.dir)?;
+                let snapshot = listing.snapshot_of(fresh.state(), context.orders.needs);
+                let again = crate::plan(context.now, &snapshot, context.orders.policy);
+                let store = match &snapshot.store {
+                    StoreState::Rows(rows) => Some(rows),
+                    _ => None,
+                };
+                let tasks = self.still_going(tasks, &again, store, context, sweep);
+                let locked = match (store, &fresh) {
+                    (Some(rows), RawStore::Text { stat, .. }) => {
+                        Some(Locked { rows, stat: *stat, lock: &lock })
+                    }
+                    _ => None,
+                };
+                self.archive(locked, tasks, context, pace, sweep)?
+            };
+            match attempt {
+                Attempt::Done => return Ok(()),
+                Attempt::StoreChanged(undone) => tasks = undone,
+            }
+        }
+        self.drop_all_copies(&tasks, context);
+        Err(SweepError::Unlocked { path: self.dir.path().join(STORE) })
+    }
+
+    /// Which file the store is, if it still holds what was read.
+    fn unchanged(&self, known: &RawStore) -> Result<Option<Stat>, SweepError> {
+        let RawStore::Text { content, .. } = known else { return Ok(None) };
+        let Ok(file) = self.dir.open(OsStr::new(STORE), Access::Read) else { return Ok(None) };
+        let stat = file.stat()?;
+        Ok(content_is(file.as_ref(), content)?.then_some(stat))
+    }
+
+    /// The tasks whose row is the same to the byte, and whose row and files all go, by a plan that
+    /// was made again.
+    fn still_going<'l>(
+        &self,
+        tasks: Vec<Task<'l>>,
+        plan: &Plan,
+        store: Option<&Store<'_>>,
+        context: &Context<'_>,
+        sweep: &mut Sweep,
+    ) -> Vec<Task<'l>> {
+        let rows: HashSet<&str> =
+            plan.rows.iter().filter(|row| row.verdict.goes()).map(|row| row.key.as_str()).collect();
+        let files: HashSet<&OsStr> = plan
+            .files
+            .iter()
+            .filter(|file| file.verdict.goes())
+            .map(|file| file.name.as_os_str())
+            .collect();
+        let is_same = |(key, hash): &(String, u64)| {
+            let member = store.and_then(|store| Some(store.member(store.row(key)?)));
+            rows.contains(key.as_str()) && member.map(member_hash) == Some(*hash)
+        };
+        let (same, changed): (Vec<_>, Vec<_>) = tasks.into_iter().partition(|task| {
+            task.row.as_ref().is_none_or(is_same)
+                && task.files.iter().all(|file| files.contains(OsStr::new(&file.from)))
+        });
+        for task in changed {
+            self.drop_copies(&task, context);
+            sweep.changed.push(task.name());
+        }
+        same
+    }
+
+    /// Writes down, renames, replaces the store.
+    fn archive<'l>(
+        &mut self,
+        locked: Option<Locked<'_>>,
+        tasks: Vec<Task<'l>>,
+        context: &Context<'_>,
+        pace: &mut Pace<'_>,
+        sweep: &mut Sweep,
+    ) -> Result<Attempt<'l>, SweepError> {
+        let files: Vec<Vec<Move>> = tasks.iter().map(|task| moves(task, context)).collect();
+        let number = self.write_down(locked.map(|locked| locked.rows), &tasks, &files, context)?;
+        let mut kept = BTreeSet::new();
+        for (nth, task) in tasks.iter().enumerate() {
+            if !pace.goes_on() {
+                kept.extend(nth..tasks.len());
+                break;
+            }
+            if let Err(error) = self.rename_all(task, files.get(nth).map_or(&[], Vec::as_slice)) {
+                kept.insert(nth);
+                sweep.refuse(task.name(), error);
+            }
+            pace.step(task.files.len() as u64);
+        }
+        match self.commit(locked, &tasks, &kept) {
+            Ok(()) => (),
+            Err(SweepError::Replace(error @ ReplaceError::DurabilityUnknown { .. })) => {
+                // It is there; and if a power cut takes it back, the journal knows.
+                sweep.failures.push(Failure { what: STORE.to_owned(), error: error.into() });
+            }
+            Err(error) => {
+                self.undo_renames(&files, sweep);
+                self.write_done(number, (0..tasks.len()).collect())?;
+                if let SweepError::Unlocked { .. } = error {
+                    return Ok(Attempt::StoreChanged(tasks));
+                }
+                self.drop_all_copies(&tasks, context);
+                return Err(error);
+            }
+        }
+        let is_finished = self.finish_copies(&tasks, &files, &mut kept, sweep);
+        for (nth, task) in tasks.iter().enumerate().filter(|(nth, _)| !kept.contains(nth)) {
+            let sizes = files.get(nth).into_iter().flatten().map(|file| file.size_bytes);
+            sizes.for_each(|bytes| sweep.archived_files.add(bytes));
+            let row = task.row.as_ref().zip(locked);
+            if let Some(row) = row.and_then(|((key, _), locked)| locked.rows.row(key)) {
+                sweep.archived_rows.add(row.size_bytes());
+            }
+        }
+        // What is not finished is still in the journal, and the next sweep goes on with it.
+        if is_finished {
+            self.write_done(number, kept)?;
+        }
+        Ok(Attempt::Done)
+    }
+
+    /// Writes down what is going to happen, if anybody needs to know it to finish or restore it; a
+    /// file that is renamed says by itself what it is.
+    fn write_down(
+        &mut self,
+        rows: Option<&Store<'_>>,
+        tasks: &[Task<'_>],
+        files: &[Vec<Move>],
+        context: &Context<'_>,
+    ) -> Result<Option<u64>, SweepError> {
+        let is_copied = |file: &Victim<'_>| file.copy.is_some();
+        if !tasks.iter().any(|task| task.row.is_some() || task.files.iter().any(is_copied)) {
+            return Ok(None);
+        }
+        let sweep = self.journal.journal().next_sweep();
+        let items = tasks.iter().zip(files).map(|(task, files)| {
+            let row = task.row.as_ref().zip(rows);
+            let row = row.and_then(|((key, _), rows)| Some(rows.removed(rows.row(key)?)));
+            Item { row, files: files.clone() }
+        });
+        let items = (0_u32..).zip(items).map(|(nth, item)| Record::Item { sweep, nth, item });
+        let begin = Record::Begin { sweep, at_ms: context.now.unix_millis() };
+        self.journal.append([begin].into_iter().chain(items).chain([Record::Ready { sweep }]))?;
+        Ok(Some(sweep))
+    }
+
+    fn write_done(&mut self, number: Option<u64>, kept: BTreeSet<usize>) -> Result<(), SweepError> {
+        let Some(sweep) = number else { return Ok(()) };
+        let kept = kept.into_iter().filter_map(|nth| u32::try_from(nth).ok()).collect();
+        self.journal.append([Record::Done { sweep, kept }])
+    }
+
+    /// Renames the files of a task; all of them, or, if one cannot be, none.
+    fn rename_all(&self, task: &Task<'_>, files: &[Move]) -> Result<(), SweepError> {
+        for (nth, (victim, file)) in task.files.iter().zip(files).enumerate() {
+            let done = self.check(victim).and_then(|()| match file.how {
+                // Its copy is complete; the file goes when the row is gone.
+                How::Compress { .. } => Ok(()),
+                How::Rename => self.rename(victim, file),
+            });
+            if let Err(error) = done {
+                for file in files.iter().take(nth).filter(|file| file.how == How::Rename) {
+                    self.moves.undo(file)?;
+                }
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    fn rename(&self, victim: &Victim<'_>, file: &Move) -> Result<(), SweepError> {
+        let rename = || self.moves.rename_away(&file.from, &file.to, file.folder);
+        if let FileClass::TranscriptLock { .. } = victim.class {
+            let name = OsStr::new(&file.from);
+            if lock::with_stale(self.host, self.dir, name, rename)? {
+                return Ok(());
+            }
+            return Err(self.changed(victim, "is held now"));
+        }
+        Ok(rename()?)
+    }
+
+    /// Whether a file still is what it was when the plan was made, and nobody has it locked.
+    fn check(&self, victim: &Victim<'_>) -> Result<(), SweepError> {
+        let fact = victim.fact;
+        let now = match self.dir.stat(OsStr::new(&victim.from)) {
+            Ok(stat) => stat,
+            Err(error) if error.is_not_found() => return Err(self.changed(victim, "is gone")),
+            Err(error) => return Err(error.into()),
+        };
+        let is_same = now.id == fact.id
+            && (fact.kind == FileKind::Dir
+                || (now.size_bytes, now.modified) == (fact.size_bytes, fact.modified));
+        if !is_same {
+            return Err(self.changed(victim, "has changed since it was looked at"));
+        }
+        if has_store(self.place.layout)
+            && let FileClass::Transcript { .. } | FileClass::Companion { .. } = victim.class
+        {
+            let name = format!("{}.lock", victim.from);
+            if let lock::Verdict::Held(_) = lock::inspect(self.host, self.dir, OsStr::new(&name))? {
+                return Err(self.changed(victim, "is locked now"));
+            }
+        }
+        Ok(())
+    }
+
+    fn changed(&self, victim: &Victim<'_>, why: &'static str) -> SweepError {
+        SweepError::Changed { path: self.dir.path().join(&victim.from), why }
+    }
+
+    /// Makes the renames last, and replaces the store by one without the rows that go.
+    fn commit(
+        &self,
+        locked: Option<Locked<'_>>,
+        tasks: &[Task<'_>],
+        kept: &BTreeSet<usize>,
+    ) -> Result<(), SweepError> {
+        self.moves.sync()?;
+        let going = tasks.iter().enumerate().filter(|(nth, _)| !kept.contains(nth));
+        let keys: BTreeSet<&str> =
+            going.filter_map(|(_, task)| Some(task.row.as_ref()?.0.as_str())).collect();
+        match locked {
+            Some(Locked { rows, stat, lock }) if !keys.is_empty() => {
+                self.replace_store(&without(rows, &keys), Some(&stat), lock)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn undo_renames(&self, files: &[Vec<Move>], sweep: &mut Sweep) {
+        for file in files.iter().flatten().filter(|file| file.how == How::Rename) {
+            if let Err(error) = self.moves.undo(file) {
+                sweep.failures.push(Failure { what: file.from.clone(), error });
+            }
+        }
+    }
+
+    /// Lets compressed copies take the place of the files that go, and drops the others; whether that
+    /// was possible for all.
+    fn finish_copies(
+        &self,
+        tasks: &[Task<'_>],
+        files: &[Vec<Move>],
+        kept: &mut BTreeSet<usize>,
+        sweep: &mut Sweep,
+    ) -> bool {
+        let (mut any, mut is_finished) = (false, true);
+        for (nth, (task, files)) in tasks.iter().zip(files).enumerate() {
+            for file in files.iter().filter(|file| file.how != How::Rename) {
+                any = true;
+                let finished = if kept.contains(&nth) {
+                    self.moves.undo(file)
+                } else {
+                    self.moves.finish(file)
+                };
+                if let Err(error) = finished {
+                    let was_changed = matches!(error, SweepError::Changed { .. });
+                    is_finished &= was_changed;
+                    sweep.refuse(file.from.clone(), error);
+                    if was_changed && task.row.is_none() {
+                        kept.insert(nth);
+                    }
+                }
+            }
+        }
+        if any && let Err(error) = self.moves.sync() {
+            is_finished = false;
+            sweep.refuse(self.dir.path().display().to_string(), error.into());
+        }
+        is_finished
+    }
+}
+
+impl Sweep {
+    /// Notes that something stays: in peace if somebody uses it, or as a failure.
+    fn refuse(&mut self, what: String, error: SweepError) {
+        match error {
+            SweepError::Changed { .. } => self.changed.push(what),
+            error => self.failures.push(Failure { what, error }),
+        }
+    }
+}
+
+fn moves(task: &Task<'_>, context: &Context<'_>) -> Vec<Move> {
+    let moves = task.files.iter().map(|file| Move {
+        from: file.from.clone(),
+        to: file.to.clone(),
+        folder: context.orders.options.folder,
+        id: file.fact.id,
+        size_bytes: file.fact.size_bytes,
+        modified_ns: file.fact.modified.unix_nanos(),
+        how: file.copy.clone().map_or(How::Rename, |copy| How::Compress { copy }),
+    });
+    moves.collect()
+}
