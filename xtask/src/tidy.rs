@@ -51,7 +51,8 @@ pub(crate) fn run() -> anyhow::Result<()> {
 
 impl Package {
     fn is_program(&self) -> bool {
-        self.name.ends_with("-cli") || ["xtask", "benches"].contains(&self.name.as_str())
+        self.name.ends_with("-cli")
+            || ["xtask", "benches", "cli-support"].contains(&self.name.as_str())
     }
 }
 

@@ -5,13 +5,14 @@ mod trace;
 
 use std::collections::BTreeSet;
 
+use cli_support::text::{in_full, iso};
 use serde::Serialize;
 use usage_cache::{
     CacheProblem, DatabaseStatus, ModelUsage, RootState, SourceUsage, Status, Summary, Usage, Work,
     Zone, trace::TraceStatus,
 };
 
-use crate::text::{in_full, iso, model_name};
+use crate::text::model_name;
 
 /// Goes up when a key changes its meaning or disappears; new keys may come at any time.
 const SCHEMA_VERSION: u32 = 1;

@@ -3,7 +3,6 @@
 mod args;
 mod csv_report;
 mod demo;
-mod interrupt;
 mod json;
 mod notes;
 mod progress;
@@ -11,27 +10,13 @@ mod run;
 mod table;
 mod text;
 
-use std::{
-    io::{self, Write as _},
-    process::ExitCode,
-};
+use std::process::ExitCode;
 
 use clap::Parser as _;
 
-fn main() -> ExitCode {
-    match run::run(&args::Args::parse()) {
-        Ok(code) => code,
-        // Whoever reads our output has enough of it.
-        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
-        Err(error) => {
-            // Where nobody listens, the exit code has to do.
-            writeln!(io::stderr(), "usage-cache: {error:#}").ok();
-            ExitCode::FAILURE
-        }
-    }
-}
+/// The name before all messages.
+const NAME: &str = "usage-cache";
 
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    let broken = |cause: &io::Error| cause.kind() == io::ErrorKind::BrokenPipe;
-    error.chain().any(|cause| cause.downcast_ref::<io::Error>().is_some_and(broken))
+fn main() -> ExitCode {
+    cli_support::run(NAME, || run::run(&args::Args::parse()))
 }

@@ -1,8 +1,9 @@
 //! What a report does not know, in sentences.
 
+use cli_support::text::{count, counted, in_full, plain};
 use usage_cache::{DbProblemKind, Freshness, Status, Summary};
 
-use crate::text::{count, counted, dollars, in_full, model_name, plain};
+use crate::text::{dollars, model_name};
 
 /// How many files or models are named before the rest is only counted.
 const NAMED_MAX: usize = 5;

@@ -1,14 +1,9 @@
 mod trace;
 
-use std::{
-    ffi::OsString,
-    io::{self, Write as _},
-    ops::ControlFlow,
-    path::Path,
-    process::ExitCode,
-};
+use std::{ops::ControlFlow, path::Path, process::ExitCode};
 
 use anyhow::Context as _;
+use cli_support::{Interrupt, USAGE, env, print, text};
 use common_fs::Host;
 use usage_cache::{
     CacheProblem, Day, Gone, Locations, Options, Prices, Query, Refreshed, Root, RootState, Sqlite,
@@ -16,20 +11,17 @@ use usage_cache::{
 };
 
 use crate::{
+    NAME,
     args::{Args, Command, JsonArgs, ReportArgs},
     csv_report,
     demo::Demo,
-    interrupt::Interrupt,
     json, notes,
     progress::Bar,
-    table, text,
+    table,
 };
 
 /// The overview shows so many days with usage.
 const OVERVIEW_DAYS: usize = 30;
-
-/// The exit status for wrong usage, as `clap` has it.
-const USAGE: u8 = 2;
 
 /// Which days a report for people shows.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -55,11 +47,6 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             report(&interrupt, args, View::Overview, &demo.locations())
         }
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
-fn env(name: &str) -> Option<OsString> {
-    std::env::var_os(name)
 }
 
 fn locations() -> anyhow::Result<Locations> {
@@ -317,14 +304,7 @@ fn status_for_people(
     text
 }
 
-/// Results go to standard output, all at once.
-fn print(text: &str) -> anyhow::Result<()> {
-    let mut stdout = io::stdout().lock();
-    let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
-    written.context("cannot write to standard output")
-}
-
-/// Messages go to standard error; where nobody listens, nothing is lost.
+/// Messages go to standard error.
 fn message(text: &str) {
-    writeln!(io::stderr(), "usage-cache: {text}").ok();
+    cli_support::message(NAME, text);
 }

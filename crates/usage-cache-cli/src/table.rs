@@ -1,9 +1,13 @@
 //! Tables for people.
 
-use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
+use cli_support::{
+    table::{lines, right, table},
+    text::{count, counted, plain},
+};
+use comfy_table::Cell;
 use usage_cache::{DailyUsage, Day, SourceUsage, Summary, Usage};
 
-use crate::text::{count, counted, dollars, model_name, plain};
+use crate::text::{dollars, model_name};
 
 const HEADER: [&str; 7] =
     ["Date", "Input", "Output", "Cache write", "Cache read", "Total tokens", "Cost"];
@@ -64,26 +68,4 @@ fn row(name: String, usage: &Usage) -> Vec<Cell> {
 fn cost(usage: &Usage) -> String {
     let mark = if 0 < usage.unpriced_events { "*" } else { "" };
     dollars(usage.cost) + mark
-}
-
-fn right(text: String) -> Cell {
-    Cell::new(text).set_alignment(CellAlignment::Right)
-}
-
-fn table(header: &[&str]) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-    if let Some((first, rest)) = header.split_first() {
-        let rest = rest.iter().map(|name| right((*name).to_owned()));
-        table.set_header([Cell::new(first)].into_iter().chain(rest));
-    }
-    table
-}
-
-/// Without space at the ends of lines.
-fn lines(table: &mut Table) -> String {
-    for column in table.column_iter_mut() {
-        column.set_padding((0, 2));
-    }
-    table.lines().map(|line| line.trim_end().to_owned() + "\n").collect()
 }

@@ -1,9 +1,8 @@
 use std::time::Duration;
 
+use cli_support::text::{in_full, iso};
 use serde::Serialize;
 use usage_cache::trace::{LastScan, Restart, TraceStatus};
-
-use crate::text::{in_full, iso};
 
 /// How the trace database stands. The names of the numbers are those of steipete/CodexBar#1421.
 #[derive(Serialize)]

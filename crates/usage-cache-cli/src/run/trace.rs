@@ -3,19 +3,21 @@
 use std::{ops::ControlFlow, path::Path, process::ExitCode};
 
 use anyhow::Context as _;
+use cli_support::{
+    Interrupt, print,
+    text::{self, count, counted, plain},
+};
 use common_fs::{Access, Host};
 use usage_cache::{
     CacheProblem, Progress, Sqlite,
     trace::{self, Imported, LastScan, OnScan, ScanRequest, TraceStatus, Updated},
 };
 
-use super::{locations, message, print};
+use super::{locations, message};
 use crate::{
     args::{TraceCommand, TraceImportArgs, TraceStatusArgs},
-    interrupt::Interrupt,
     json,
     progress::Bar,
-    text::{self, count, counted, plain},
 };
 
 /// What the status is shown for.

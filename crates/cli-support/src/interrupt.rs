@@ -18,11 +18,11 @@ use signal_hook::{
 
 /// Which signal has asked to end, if any.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Interrupt(Arc<AtomicUsize>);
+pub struct Interrupt(Arc<AtomicUsize>);
 
 impl Interrupt {
     /// Begins to listen.
-    pub(crate) fn listen() -> io::Result<Self> {
+    pub fn listen() -> io::Result<Self> {
         let interrupt = Self::default();
         for signal in [SIGINT, SIGTERM] {
             let number = usize::try_from(signal).unwrap_or_default();
@@ -38,7 +38,7 @@ impl Interrupt {
     }
 
     /// The exit code of a process that was asked to end.
-    pub(crate) fn exit_code(&self) -> Option<ExitCode> {
+    pub fn exit_code(&self) -> Option<ExitCode> {
         match self.0.load(Ordering::Relaxed) {
             0 => None,
             signal => Some(ExitCode::from(u8::try_from(128 + signal).unwrap_or(u8::MAX))),

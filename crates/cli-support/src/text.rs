@@ -1,0 +1,89 @@
+//! How numbers, sizes, times and names look.
+
+use std::{
+    error::Error,
+    time::{Duration, SystemTime},
+};
+
+use common_fs::Timestamp;
+use indicatif::{HumanBytes, HumanCount};
+
+/// `1,234,567`.
+pub fn count(number: u64) -> String {
+    HumanCount(number).to_string()
+}
+
+/// `1 transcript`, `2 transcripts`.
+pub fn counted(number: u64, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{} {noun}{plural}", HumanCount(number))
+}
+
+/// `1.50 MiB`.
+pub fn bytes(number: u64) -> String {
+    HumanBytes(number).to_string()
+}
+
+/// Text from data as one line that can do nothing to a terminal.
+pub fn plain(text: &str) -> String {
+    let escape = |char: char| char.escape_default().to_string();
+    text.chars().map(|char| if char.is_control() { escape(char) } else { char.into() }).collect()
+}
+
+/// An error with its causes, on one line.
+pub fn in_full(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    plain(&text)
+}
+
+/// `2026-09-01T12:00:00Z`.
+pub fn iso(time: Timestamp) -> String {
+    let since_epoch = time.since(Timestamp::UNIX_EPOCH);
+    humantime::format_rfc3339_seconds(SystemTime::UNIX_EPOCH + since_epoch).to_string()
+}
+
+/// `3m 20s`, in whole seconds.
+pub fn span(span: Duration) -> String {
+    humantime::format_duration(Duration::from_secs(span.as_secs())).to_string()
+}
+
+/// `45s`, `12m`, `36h`, `30d`: about how long, in the largest unit of which there are two.
+pub fn about(span: Duration) -> String {
+    let seconds = span.as_secs();
+    for (unit, word) in [(86_400, "d"), (3_600, "h"), (60, "m")] {
+        if 2 * unit <= seconds {
+            return format!("{}{word}", seconds / unit);
+        }
+    }
+    format!("{seconds}s")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_in_the_largest_unit_of_which_there_are_two() {
+        let table = [
+            (0, "0s"),
+            (119, "119s"),
+            (120, "2m"),
+            (7_199, "119m"),
+            (7_200, "2h"),
+            (172_800, "2d"),
+        ];
+        for (seconds, text) in table {
+            assert_eq!(about(Duration::from_secs(seconds)), text);
+        }
+    }
+
+    #[test]
+    fn text_from_data_can_do_nothing_to_a_terminal() {
+        assert_eq!(plain("a\u{1b}[31m\nb"), "a\\u{1b}[31m\\nb");
+    }
+}
