@@ -17,6 +17,7 @@ mod draft;
 mod json;
 mod openclaw;
 pub mod openclaw_db;
+pub mod openclaw_store;
 pub mod trace;
 
 use std::path::PathBuf;

@@ -49,6 +49,12 @@ impl Archive {
         self.files.iter().map(|file| file.size_bytes).sum()
     }
 
+    /// The number of the sweep that archived it; `None` if that was not a sweep, but a runtime, or if
+    /// it is not known any more.
+    pub fn sweep(&self) -> Option<u64> {
+        self.entry.map(|(sweep, _)| sweep)
+    }
+
     /// Whether somebody may mean this by `what`: the key of a row, the name of a file now or before,
     /// or the session of either.
     fn is_meant_by(&self, what: &str) -> bool {
@@ -95,16 +101,18 @@ pub fn archives(
             files.remove(&(file.folder, file.to.as_str())).map(|(file, _)| file)
         });
         archives.push(Archive {
-            key: Some(archived.row.key.clone()),
+            key: archived.row.map(|row| row.key.clone()),
             files: taken.collect(),
             at: Some(archived.at),
             until: policy.archives.ttl.map(|ttl| archived.at.plus(ttl)),
             entry: Some((archived.sweep, archived.nth)),
         });
     }
+    // Of a file without a row whose archive is gone, nothing is left.
+    archives.retain(|archive: &Archive| archive.key.is_some() || !archive.files.is_empty());
     archives.extend(files.into_values().map(|(file, at)| {
-        let former = is_former(&file.of, file.reason, place.layout);
-        let ttl = if former { policy.archives.former_ttl } else { policy.archives.ttl };
+        let is_former = is_former(&file.of, file.reason, place.layout);
+        let ttl = if is_former { policy.archives.former_ttl } else { policy.archives.ttl };
         let until = at.zip(ttl).map(|(at, ttl)| at.plus(ttl));
         Archive { key: None, files: vec![file], at, until, entry: None }
     }));

@@ -1,5 +1,5 @@
-//! The journal: what a sweep is about to do, so that it can be finished or undone, and the rows
-//! that were archived, so that they can be restored.
+//! The journal: what a sweep is about to do, so that it can be finished or undone, and what was
+//! archived, with the rows as they were, so that it can be restored.
 //!
 //! `.session-reaper.jsonl` lies beside the store that it is about, so that it goes where the
 //! archives go. Each line is a record with a hash of itself; a line that is torn or damaged is as
@@ -51,7 +51,7 @@ pub(crate) enum Stage {
     Done,
 }
 
-/// A row that was archived, with the files that were archived with it.
+/// A row that was archived, with the files that were archived with it, or a file without a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Archived<'j> {
     /// The number of the sweep.
@@ -61,7 +61,7 @@ pub(crate) struct Archived<'j> {
     /// When.
     pub(crate) at: Timestamp,
     /// The row.
-    pub(crate) row: &'j Removed,
+    pub(crate) row: Option<&'j Removed>,
     /// Its files.
     pub(crate) files: &'j [Move],
 }
@@ -101,8 +101,7 @@ impl Journal {
                 let batch = self.batch(sweep);
                 batch.stage = Stage::Done;
                 let kept: BTreeSet<u32> = kept.into_iter().collect();
-                // Files say by themselves what they are; only rows are still needed.
-                batch.items.retain(|nth, item| !kept.contains(nth) && item.row.is_some());
+                batch.items.retain(|nth, _| !kept.contains(nth));
             }
             Record::Restored { sweep, items } => {
                 let batch = self.batch(sweep);
@@ -139,25 +138,27 @@ impl Journal {
         self.pending().next().is_some()
     }
 
-    /// The rows that were archived, in the order in which that was done.
+    /// What was archived, in the order in which that was done.
     pub(crate) fn archived(&self) -> impl Iterator<Item = Archived<'_>> {
         let done = self.batches.iter().filter(|(_, batch)| batch.stage == Stage::Done);
         done.flat_map(|(sweep, batch)| {
-            batch.items.iter().filter_map(|(nth, item)| {
-                let row = item.row.as_ref()?;
-                let (sweep, nth, files) = (*sweep, *nth, item.files.as_slice());
-                // Without a time it never expires by itself.
-                let at = batch.at.unwrap_or(Timestamp::from_unix_nanos(i64::MAX));
-                Some(Archived { sweep, nth, at, row, files })
+            // Without a time it never expires by itself.
+            let at = batch.at.unwrap_or(Timestamp::from_unix_nanos(i64::MAX));
+            batch.items.iter().map(move |(nth, item)| Archived {
+                sweep: *sweep,
+                nth: *nth,
+                at,
+                row: item.row.as_ref(),
+                files: &item.files,
             })
         })
     }
 
-    /// Forgets the archived rows that are needed no more.
-    pub(crate) fn forget(&mut self, is_over: impl Fn(Timestamp, &Removed) -> bool) {
+    /// Forgets what is needed no more.
+    pub(crate) fn forget(&mut self, is_over: impl Fn(Timestamp, &Item) -> bool) {
         for batch in self.batches.values_mut().filter(|batch| batch.stage == Stage::Done) {
             let Some(at) = batch.at else { continue };
-            batch.items.retain(|_, item| item.row.as_ref().is_some_and(|row| !is_over(at, row)));
+            batch.items.retain(|_, item| !is_over(at, item));
         }
     }
 

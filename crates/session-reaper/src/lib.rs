@@ -64,8 +64,10 @@
 
 mod archives;
 mod clockwork;
+mod configured;
 mod copy;
 mod counters;
+mod database;
 mod duration;
 mod file_name;
 mod journal;
@@ -76,8 +78,11 @@ mod plan;
 mod policy;
 mod reaper;
 mod restore;
+mod settings;
 mod size;
 mod snapshot;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 mod stamp;
 mod store;
 mod sweep;
@@ -85,7 +90,11 @@ mod throttle;
 
 pub use archives::{Archive, ArchivedFile, archives, newest, select};
 pub use clockwork::Clockwork;
+pub use configured::configured_retention;
 pub use counters::Counters;
+pub use database::{
+    Database, DatabaseArchive, DatabaseSession, DatabaseStanding, database_standing, plan_database,
+};
 pub use duration::{DurationError, Unit, format_duration, parse_duration, resolve_retention};
 pub use file_name::{ArchiveReason, FileClass, Layout, classify};
 pub use journal::JournalError;
@@ -103,8 +112,11 @@ pub use policy::{
 };
 pub use reaper::{Reaper, SweepResult};
 pub use restore::{Restored, restore};
+pub use settings::{Configured, Preset, RuleSettings, Settings, SettingsError};
 pub use size::{SizeError, parse_bytes};
 pub use snapshot::{ArchivedRow, FileFact, Folder, Judged, Snapshot, StoreState};
+#[cfg(feature = "sqlite")]
+pub use sqlite::{DatabaseError, read_database};
 pub use stamp::{format_stamp, parse_stamp};
 pub use store::{Inserted, Removed, Store, StoreError, StoreRow, Time, insert, without};
 pub use sweep::{

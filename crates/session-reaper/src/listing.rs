@@ -79,10 +79,10 @@ impl Listing {
             _ => None,
         };
         let space = policy.room.free_bytes_min.map(|_| dir.space()).transpose()?;
-        let archived_rows = journal.archived().map(|archived| ArchivedRow {
-            key: archived.row.key.clone(),
-            size_bytes: archived.row.member.len() as u64,
-            at: archived.at,
+        let archived_rows = journal.archived().filter_map(|archived| {
+            let row = archived.row?;
+            let size_bytes = row.member.len() as u64;
+            Some(ArchivedRow { key: row.key.clone(), size_bytes, at: archived.at })
         });
         Ok(Self {
             dir: dir.path().to_owned(),
@@ -131,7 +131,7 @@ impl Listing {
             files: &self.files,
             archived_rows: &self.archived_rows,
             jobs: self.jobs.as_ref(),
-            needed: needs.map(Needs::sessions),
+            needed: needs.filter(|_| self.layout == Layout::Codex).map(Needs::sessions),
             space: self.space,
         }
     }
@@ -272,6 +272,7 @@ impl Reader<'_> {
             Err(error) if is_no_dir(&error) => return Ok(()),
             Err(error) => return Err(error),
         };
+        let mut newest = None;
         while let Some(dir) = todo.pop() {
             for entry in dir.list()? {
                 let stat = match dir.stat(&entry.name) {
@@ -279,15 +280,19 @@ impl Reader<'_> {
                     Err(error) if error.is_not_found() => continue,
                     Err(error) => return Err(error),
                 };
-                file.modified = file.modified.max(stat.modified);
                 file.changed = file.changed.max(stat.changed);
                 match stat.kind {
-                    FileKind::File => file.size_bytes += stat.size_bytes,
+                    FileKind::File => {
+                        file.size_bytes += stat.size_bytes;
+                        newest = newest.max(Some(stat.modified));
+                    }
                     FileKind::Dir => todo.extend(dir.open_dir(&entry.name).ok()),
                     _ => (),
                 }
             }
         }
+        // That a directory was copied or moved says nothing of the session.
+        file.modified = newest.unwrap_or(file.modified);
         Ok(())
     }
 }

@@ -2,10 +2,10 @@
 
 use std::{collections::BTreeMap, ffi::OsStr, time::Duration};
 
-use common_fs::{Access, Dir, FileKind, FsError, Host, Overwrite, Timestamp};
+use common_fs::{Access, Dir, FileKind, FsError, Host, Overwrite, Timestamp, lock::Lock};
 
 use crate::{
-    Archive, ArchivedFile, Failure, Place, Removed, SweepError, Total,
+    Archive, ArchivedFile, Failure, Place, Removed, Store, SweepError, Total,
     copy::{Direction, copy, holds_same},
     file_name::ARCHIVE_FOLDER,
     insert,
@@ -54,23 +54,49 @@ pub fn restore<'a>(
     })
 }
 
+/// Where something is in the journal: the sweep and the item.
+type Entry = (u64, u32);
+
 impl Work<'_> {
     fn restore(
         &mut self,
         archives: &[&Archive],
         lock_wait: Duration,
     ) -> Result<Restored, SweepError> {
-        let mut restored = Restored::default();
-        let mut entries: Vec<(u64, u32)> = Vec::new();
         // Before any file moves: if the lock cannot be had, nothing has happened.
-        let has_rows = archives.iter().any(|archive| archive.entry.is_some());
+        let has_rows = archives.iter().any(|archive| archive.key.is_some());
         let lock = (has_rows && has_store(self.place.layout))
             .then(|| self.lock_store(lock_wait))
             .transpose()?;
         let raw = if lock.is_some() { read_store(self.dir)? } else { RawStore::None };
-        let store = self.trusted(&raw)?;
+        let store = self.trusted(&raw)?.unwrap_or_else(Store::empty);
+        let mut restored = Restored::default();
+        let mut back = self.restore_files(archives, &mut restored);
+        self.moves.sync()?;
+        if let Some(lock) = lock {
+            let taken = self.restore_rows(&back, &store, &raw, &lock, &mut restored)?;
+            back.retain(|entry| !taken.contains(entry));
+        }
+        let mut by_sweep = BTreeMap::<u64, Vec<u32>>::new();
+        for (sweep, nth) in back {
+            by_sweep.entry(sweep).or_default().push(nth);
+        }
+        if !by_sweep.is_empty() {
+            let records =
+                by_sweep.into_iter().map(|(sweep, items)| Record::Restored { sweep, items });
+            self.journal.append(records)?;
+        }
+        self.journal.tidy(self.host, |_, _| false)?;
+        // The folder of archives is ours: it goes when nothing is in it.
+        self.dir.remove_dir(OsStr::new(ARCHIVE_FOLDER)).ok();
+        Ok(restored)
+    }
+
+    /// Puts files back, and says which entries of the journal are complete.
+    fn restore_files(&self, archives: &[&Archive], restored: &mut Restored) -> Vec<Entry> {
+        let mut complete = Vec::new();
         for archive in archives {
-            let mut complete = true;
+            let failures = restored.failures.len();
             for file in &archive.files {
                 match self.put_back(file) {
                     Ok(()) => {
@@ -78,51 +104,53 @@ impl Work<'_> {
                         restored.total.add(file.size_bytes);
                     }
                     Err(error) => {
-                        complete = false;
                         restored.failures.push(Failure { what: file.of.clone(), error });
                     }
                 }
             }
-            entries.extend(archive.entry.filter(|_| complete));
+            complete.extend(archive.entry.filter(|_| restored.failures.len() == failures));
         }
-        self.moves.sync()?;
-        if let Some(lock) = lock {
-            let journal = self.journal.journal();
-            let archived: BTreeMap<(u64, u32), &Removed> =
-                journal.archived().map(|found| ((found.sweep, found.nth), found.row)).collect();
-            let rows: Vec<((u64, u32), &Removed)> =
-                entries.iter().filter_map(|entry| Some((*entry, *archived.get(entry)?))).collect();
-            let empty = crate::Store::empty();
-            let store = store.as_ref().unwrap_or(&empty);
-            let inserted =
-                insert(store, rows.iter().map(|(_, row)| *row), archived.values().copied());
-            let stat = match &raw {
+        complete
+    }
+
+    /// Puts the rows of these entries back into the store, and says of which there is another one.
+    fn restore_rows(
+        &self,
+        entries: &[Entry],
+        store: &Store<'_>,
+        raw: &RawStore,
+        lock: &Lock<'_>,
+        restored: &mut Restored,
+    ) -> Result<Vec<Entry>, SweepError> {
+        let archived: BTreeMap<Entry, &Removed> = self
+            .journal
+            .journal()
+            .archived()
+            .filter_map(|found| Some(((found.sweep, found.nth), found.row?)))
+            .collect();
+        let rows: Vec<(Entry, &Removed)> =
+            entries.iter().filter_map(|entry| Some((*entry, *archived.get(entry)?))).collect();
+        let inserted = insert(store, rows.iter().map(|(_, row)| *row), archived.values().copied());
+        if inserted.taken.len() < rows.len() {
+            let read = match raw {
                 RawStore::Text { stat, .. } => Some(stat),
-                _ => None,
+                RawStore::None | RawStore::Missing | RawStore::Refused(_) => None,
             };
-            let mut back = BTreeMap::<u64, Vec<u32>>::new();
-            for ((sweep, nth), row) in &rows {
-                let there = store.row(&row.key).map(|there| store.member(there));
-                if there.is_none_or(|there| there == row.member) {
-                    restored.rows.push(row.key.clone());
-                    back.entry(*sweep).or_default().push(*nth);
-                } else {
-                    restored.failures.push(Failure {
-                        what: row.key.clone(),
-                        error: SweepError::RowExists { key: row.key.clone() },
-                    });
-                }
-            }
-            if inserted.taken.len() < rows.len() {
-                self.replace_store(&inserted.pieces, stat, &lock)?;
-            }
-            let records = back.into_iter().map(|(sweep, items)| Record::Restored { sweep, items });
-            let records: Vec<Record> = records.collect();
-            self.journal.append(records)?;
+            self.replace_store(&inserted.pieces, read, lock)?;
         }
-        self.journal.tidy(self.host, |_, _| false)?;
-        self.remove_empty_folder();
-        Ok(restored)
+        let mut taken = Vec::new();
+        for (entry, row) in rows {
+            let there = store.row(&row.key).map(|there| store.member(there));
+            if there.is_none_or(|there| there == row.member) {
+                restored.rows.push(row.key.clone());
+            } else {
+                let key = row.key.clone();
+                let error = SweepError::RowExists { key: key.clone() };
+                restored.failures.push(Failure { what: key, error });
+                taken.push(entry);
+            }
+        }
+        Ok(taken)
     }
 
     /// Gives a file its former name back.
@@ -173,11 +201,6 @@ impl Work<'_> {
         }
         self.dir.sync()?;
         Ok(remove(folder, name)?)
-    }
-
-    /// The folder of archives is ours: it goes when nothing is in it.
-    pub(crate) fn remove_empty_folder(&self) {
-        self.dir.remove_dir(OsStr::new(ARCHIVE_FOLDER)).ok();
     }
 }
 

@@ -34,7 +34,7 @@ use common_fs::{
 };
 
 use crate::{
-    Clockwork, Folder, JournalError, Layout, Listing, Needs, Place, Plan, Policy, StoreState,
+    Clockwork, Folder, Item, JournalError, Layout, Listing, Needs, Place, Plan, Policy, StoreState,
     Total, file_name::ARCHIVE_FOLDER, journal::JournalFile, plan,
 };
 
@@ -306,7 +306,8 @@ impl Work<'_> {
         Ok(sweep)
     }
 
-    /// Forgets the rows whose archives are over, and what was finished.
+    /// Forgets what can be restored no more: rows whose time is over, and files whose archives are
+    /// gone.
     fn tidy(
         &mut self,
         now: Timestamp,
@@ -315,9 +316,17 @@ impl Work<'_> {
     ) -> Result<(), SweepError> {
         let is_over = |at: Timestamp| policy.archives.ttl.is_some_and(|ttl| at.plus(ttl) < now);
         for archived in self.journal.journal().archived().filter(|archived| is_over(archived.at)) {
-            sweep.forgotten_rows.add(archived.row.member.len() as u64);
+            if let Some(row) = archived.row {
+                sweep.forgotten_rows.add(row.member.len() as u64);
+            }
         }
-        self.journal.tidy(self.host, |at, _| is_over(at))
+        // Not on every sweep: it means to look for every archive.
+        let any_removed = sweep.removed_files.count != 0;
+        let moves = &self.moves;
+        let is_gone = |item: &Item| {
+            any_removed && item.row.is_none() && item.files.iter().all(|file| moves.is_gone(file))
+        };
+        self.journal.tidy(self.host, |at, item| is_over(at) || is_gone(item))
     }
 }
 

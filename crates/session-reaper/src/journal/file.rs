@@ -7,10 +7,10 @@ use common_fs::{
 };
 
 use super::{
-    Journal, Record,
+    Item, Journal, Record,
     record::{VERSION, encode},
 };
-use crate::{Removed, SweepError};
+use crate::SweepError;
 
 /// The name of a journal.
 const NAME: &str = ".session-reaper.jsonl";
@@ -98,11 +98,11 @@ impl<'d> JournalFile<'d> {
 
     /// Drops what is not needed any more: the whole file, or, if that is most of it, that part.
     ///
-    /// `is_over` says of archived rows whether they are needed no more.
+    /// `is_over` says of what was archived at some time whether it is needed no more.
     pub(crate) fn tidy(
         &mut self,
         host: Host<'_>,
-        is_over: impl Fn(common_fs::Timestamp, &Removed) -> bool,
+        is_over: impl Fn(common_fs::Timestamp, &Item) -> bool,
     ) -> Result<(), SweepError> {
         self.journal.forget(is_over);
         if !self.exists || self.journal.is_interrupted() {

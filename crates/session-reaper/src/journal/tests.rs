@@ -48,7 +48,7 @@ fn written(records: &[Record]) -> Vec<u8> {
 }
 
 fn keys(journal: &Journal) -> Vec<&str> {
-    journal.archived().map(|archived| archived.row.key.as_str()).collect()
+    journal.archived().map(|archived| archived.row.unwrap().key.as_str()).collect()
 }
 
 #[test]

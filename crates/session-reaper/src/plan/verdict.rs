@@ -47,6 +47,8 @@ pub enum Keep {
     NoStore,
     /// Nothing is known about files with such a name.
     Unknown,
+    /// It was left when the sessions moved to a database; only OpenClaw itself removes it.
+    Leftover,
     /// It could go, but the policy has a limit for what one sweep does.
     OverBudget,
 }
@@ -132,6 +134,7 @@ impl Verdict {
                 Keep::NotAFile => "not-a-file",
                 Keep::NoStore => "no-store",
                 Keep::Unknown => "unknown",
+                Keep::Leftover => "leftover",
                 Keep::OverBudget => "over-budget",
             },
             Self::Go(go) => match go {

@@ -211,8 +211,7 @@ impl Work<'_> {
         Ok(Attempt::Done)
     }
 
-    /// Writes down what is going to happen, if anybody needs to know it to finish or restore it; a
-    /// file that is renamed says by itself what it is.
+    /// Writes down what is going to happen.
     fn write_down(
         &mut self,
         rows: Option<&Store<'_>>,
@@ -220,8 +219,7 @@ impl Work<'_> {
         files: &[Vec<Move>],
         context: &Context<'_>,
     ) -> Result<Option<u64>, SweepError> {
-        let is_copied = |file: &Victim<'_>| file.copy.is_some();
-        if !tasks.iter().any(|task| task.row.is_some() || task.files.iter().any(is_copied)) {
+        if tasks.is_empty() {
             return Ok(None);
         }
         let sweep = self.journal.journal().next_sweep();

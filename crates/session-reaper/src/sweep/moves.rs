@@ -144,6 +144,12 @@ impl<'d> Moves<'d> {
         }
     }
 
+    /// Whether there is no archive of that name any more.
+    pub(crate) fn is_gone(&self, file: &Move) -> bool {
+        let folder = self.folder(file.folder);
+        folder.is_none_or(|folder| matches!(stat(folder, OsStr::new(&file.to)), Ok(None)))
+    }
+
     fn archived(&self, file: &Move) -> Result<Stands, SweepError> {
         self.at(file.folder, &file.to, file.id)
     }
