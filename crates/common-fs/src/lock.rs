@@ -44,7 +44,7 @@ pub use guard::{Guard, TryGuard};
 pub use judge::{HeldBecause, Holder, Verdict, YOUNG};
 
 use contender::Contender;
-use file::LockFile;
+use file::{Content, LockFile};
 
 /// For how long a [`Lock`] can be relied on. Peers take over any lock that is 30 seconds old
 /// (OpenClaw's `session-write-lock` and the default of `@openclaw/fs-safe`); the rest is for
@@ -91,6 +91,10 @@ pub enum LockError {
 /// over, without touching it.
 pub fn inspect<'d>(host: Host<'d>, dir: &'d dyn Dir, name: &OsStr) -> Result<Verdict, FsError> {
     let file = LockFile { dir, name: name.to_owned() };
+    // Who is asking matters only if there is a lock, and most often there is none.
+    if let Content::Absent = file.read()? {
+        return Ok(Verdict::Gone);
+    }
     Contender { host, me: host.processes.identity(), file: &file }.judge()
 }
 

@@ -218,6 +218,10 @@ fn archive(name: &str) -> Option<FileClass<'_>> {
         Some(plain) => (plain, true),
         None => (name, false),
     };
+    // Nearly all other names end here: a stamp ends in `Z`, and what may follow it in a digit.
+    if !plain.ends_with(|last: char| last == 'Z' || last.is_ascii_hexdigit()) {
+        return None;
+    }
     let last = REASONS.iter().filter_map(|(word, reason)| Some((plain.rfind(word)?, word, reason)));
     let (at, word, reason) = last.max_by_key(|(at, ..)| *at)?;
     let (of, stamp) = (plain.get(..at)?, plain.get(at + word.len()..)?);

@@ -3,7 +3,7 @@
 mod needs;
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::BTreeSet,
     ffi::OsStr,
     path::{Path, PathBuf},
 };
@@ -12,6 +12,8 @@ use common_fs::{
     Access, Dir, File, FileKind, FsError, Host, ProcessState, Space, Stat, Timestamp, lock,
     open_parent, read_whole,
 };
+
+use foldhash::HashMap;
 
 use crate::{
     ArchivedRow, FileClass, FileFact, Folder, Journal, Judged, Layout, Place, Policy, Snapshot,

@@ -6,7 +6,7 @@ mod room;
 mod rows;
 mod verdict;
 
-use std::{collections::HashMap, ffi::OsString};
+use std::ffi::OsString;
 
 use common_fs::{FileKind, Timestamp};
 
@@ -182,9 +182,7 @@ pub fn plan(now: Timestamp, snapshot: &Snapshot<'_>, policy: &Policy) -> Plan {
         }
         StoreState::None | StoreState::Missing | StoreState::Refused(_) => Vec::new(),
     };
-    let going: HashMap<&str, bool> =
-        rows.iter().map(|row| (row.key.as_str(), row.verdict.goes())).collect();
-    files.judge_rest(&going, &mut allowance);
+    files.judge_rest(&rows, &mut allowance);
     let mut files = files.verdicts();
     let shortfall = room::make(snapshot, policy, &mut files);
     let archived_rows = snapshot.archived_rows.iter().map(|row| ArchivedRowVerdict {

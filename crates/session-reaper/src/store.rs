@@ -7,9 +7,10 @@
 mod edit;
 mod row;
 
-use std::{borrow::Cow, collections::HashMap, ops::Range};
+use std::{borrow::Cow, ops::Range};
 
 use common_fs::FileKind;
+use foldhash::{HashMap, HashMapExt as _};
 
 pub use edit::{Inserted, Removed, insert, without};
 pub use row::{StoreRow, Time};

@@ -103,12 +103,25 @@ struct Line<'l> {
     record: &'l RawValue,
 }
 
+const BEFORE_SUM: &[u8] = b"{\"sum\":\"";
+const BEFORE_RECORD: &[u8] = b"\",\"record\":";
+const SUM_DIGITS: usize = 16;
+
 /// Adds a line to `text`.
 pub(super) fn encode(record: &Record, text: &mut Vec<u8>) {
-    // Names and numbers: there is nothing in a record that JSON cannot say.
-    let record = serde_json::to_string(record).unwrap_or_default();
-    let sum = xxh3_64(record.as_bytes());
-    text.extend_from_slice(format!("{{\"sum\":\"{sum:016x}\",\"record\":{record}}}\n").as_bytes());
+    text.extend_from_slice(BEFORE_SUM);
+    let sum = text.len()..text.len() + SUM_DIGITS;
+    text.resize(sum.end, b'0');
+    text.extend_from_slice(BEFORE_RECORD);
+    let begin = text.len();
+    // Names and numbers: there is nothing in a record that JSON cannot say, and a line that says
+    // nothing all the same is one that cannot be read.
+    serde_json::to_writer(&mut *text, record).ok();
+    let digits = format!("{:0SUM_DIGITS$x}", xxh3_64(text.get(begin..).unwrap_or_default()));
+    if let Some(place) = text.get_mut(sum) {
+        place.copy_from_slice(digits.as_bytes());
+    }
+    text.extend_from_slice(b"}\n");
 }
 
 pub(super) fn decode(line: &[u8]) -> Option<Record> {

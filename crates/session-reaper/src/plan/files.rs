@@ -1,8 +1,13 @@
-use std::{cmp::Reverse, collections::HashMap};
+use std::{borrow::Cow, cmp::Reverse};
 
 use common_fs::{FileKind, Timestamp};
+use foldhash::{HashMap, HashMapExt as _};
 
-use super::{Allowance, FileVerdict, Go, Keep, Total, Verdict, index::Index, verdict::after};
+use super::{
+    Allowance, FileVerdict, Go, Keep, RowVerdict, Total, Verdict,
+    index::{Index, last_name, trimmed},
+    verdict::after,
+};
 use crate::{
     ArchiveReason, Companions, FileClass, FileFact, Folder, Judged, Layout, Policy, Reclaim,
     Snapshot, StoreRow, StoreState, classify, file_name::other_readings,
@@ -48,8 +53,8 @@ impl<'j, 's> Files<'j, 's> {
     }
 
     /// Everything else, now that it is known which rows go.
-    pub(super) fn judge_rest(&mut self, going: &HashMap<&str, bool>, allowance: &mut Allowance) {
-        let references = References::new(self.snapshot, self.index, going);
+    pub(super) fn judge_rest(&mut self, rows: &[RowVerdict], allowance: &mut Allowance) {
+        let references = References::new(self.snapshot, rows);
         let last = self.last_sessions();
         for (nth, file) in self.snapshot.files.iter().enumerate() {
             if self.verdicts.get(nth).is_some_and(Option::is_none) {
@@ -140,7 +145,13 @@ impl<'j, 's> Files<'j, 's> {
         }
     }
 
-    fn file(&self, nth: usize, file: &FileFact, references: &References, last: &[&str]) -> Verdict {
+    fn file(
+        &self,
+        nth: usize,
+        file: &FileFact,
+        references: &References<'_>,
+        last: &[&str],
+    ) -> Verdict {
         let class = self.index.class(nth);
         match class {
             FileClass::Own | FileClass::Store | FileClass::StoreLock | FileClass::StoreBackup => {
@@ -204,14 +215,14 @@ impl<'j, 's> Files<'j, 's> {
         file: &FileFact,
         class: FileClass<'_>,
         stem: &str,
-        references: &References,
+        references: &References<'_>,
     ) -> Verdict {
         let name = file.name.to_str().unwrap_or_default();
         // Every reading of its name counts for a reference: what could be needed stays.
         let mut sessions = [stem].into_iter().chain(other_readings(stem));
         let by_session = sessions.find_map(|session| references.by_session.get(session));
         if let Some(key) = references.by_name.get(name).or(by_session) {
-            return Verdict::Keep(Keep::ReferencedBy { key: key.clone() });
+            return Verdict::Keep(Keep::ReferencedBy { key: (*key).to_owned() });
         }
         if self.is_pinned(file, stem) {
             return Verdict::Keep(Keep::Pinned);
@@ -306,38 +317,39 @@ pub(crate) fn is_former(of: &str, reason: ArchiveReason, layout: Layout) -> bool
     }
 }
 
-/// What rows that stay need.
-#[derive(Default)]
-struct References {
-    by_session: HashMap<String, String>,
-    by_name: HashMap<String, String>,
+/// What rows that stay need, and the key of the first that does.
+struct References<'s> {
+    by_session: HashMap<Cow<'s, str>, &'s str>,
+    /// By the last part of the path that the row has: in whatever directory it says that the file is,
+    /// it may be reached through a link.
+    by_name: HashMap<Cow<'s, str>, &'s str>,
 }
 
-impl References {
-    fn new(snapshot: &Snapshot<'_>, index: &Index<'_>, going: &HashMap<&str, bool>) -> Self {
-        let mut references = Self::default();
+impl<'s> References<'s> {
+    fn new(snapshot: &'s Snapshot<'_>, verdicts: &[RowVerdict]) -> Self {
+        let capacity = verdicts.len();
+        let mut references = Self {
+            by_session: HashMap::with_capacity(capacity),
+            by_name: HashMap::with_capacity(capacity),
+        };
         if let StoreState::Rows(store) = &snapshot.store {
-            let stays = |row: &&StoreRow<'_>| going.get(row.key.as_ref()) != Some(&true);
-            for row in store.rows().iter().filter(stays) {
-                references.add(row, index);
+            for (row, verdict) in store.rows().iter().zip(verdicts) {
+                if !verdict.verdict.goes() {
+                    references.add(row);
+                }
             }
         }
         references
     }
 
-    fn add(&mut self, row: &StoreRow<'_>, index: &Index<'_>) {
-        let sessions =
-            row.session_id().into_iter().chain(row.checkpoint_sessions().iter().cloned());
-        for session in sessions {
-            let known = self.by_session.entry(session.trim().to_owned());
-            known.or_insert_with(|| row.key.to_string());
+    fn add(&mut self, row: &'s StoreRow<'_>) {
+        let checkpoints = row.checkpoint_sessions().iter().map(|id| Cow::Borrowed(id.as_ref()));
+        for session in row.session_id().into_iter().chain(checkpoints) {
+            self.by_session.entry(trimmed(session)).or_insert(&row.key);
         }
-        let files = row.session_file().into_iter().chain(row.checkpoint_files().iter().cloned());
-        for file in files {
-            if let Some(name) = index.named(&file) {
-                let known = self.by_name.entry(name.to_owned());
-                known.or_insert_with(|| row.key.to_string());
-            }
+        let checkpoints = row.checkpoint_files().iter().map(|file| Cow::Borrowed(file.as_ref()));
+        for file in row.session_file().into_iter().chain(checkpoints) {
+            self.by_name.entry(last_name(file)).or_insert(&row.key);
         }
     }
 }

@@ -1,30 +1,31 @@
-use std::{
-    collections::{HashMap, HashSet},
-    path::Path,
-};
+use std::{borrow::Cow, path::Path};
 
-use common_fs::Timestamp;
+use common_fs::{FileKind, Timestamp};
+use foldhash::{HashMap, HashMapExt as _, HashSet, HashSetExt as _};
 
 use super::Total;
 use crate::{
-    FileClass, FileFact, Folder, Judged, Snapshot, StoreRow, StoreState, classify,
+    FileClass, FileFact, Folder, Judged, Layout, Snapshot, StoreRow, StoreState, classify,
     file_name::{is_session_id, other_readings},
 };
 
 /// What is in a directory, by what it belongs to.
 pub(super) struct Index<'s> {
     dir: &'s Path,
-    layout: crate::Layout,
+    /// How paths of files in this directory end before the name, however the directory was reached:
+    /// `/agents/main/sessions/`.
+    tail: Option<String>,
+    layout: Layout,
     /// What each file of the snapshot is.
     classes: Vec<FileClass<'s>>,
     /// What there is of each session.
     sessions: HashMap<&'s str, Session>,
     /// Sessions and transcripts that somebody has locked.
     locked: HashSet<&'s str>,
-    /// The rows that have a session, in their order.
-    owners: HashMap<String, Vec<usize>>,
-    /// The rows that name a transcript, in their order.
-    namers: HashMap<String, Vec<usize>>,
+    /// The first row that has a session.
+    owners: HashMap<Cow<'s, str>, usize>,
+    /// The first row that names a transcript.
+    namers: HashMap<Cow<'s, str>, usize>,
 }
 
 /// What there is of a session.
@@ -36,19 +37,22 @@ struct Session {
 
 impl<'s> Index<'s> {
     pub(super) fn new(snapshot: &'s Snapshot<'_>) -> Self {
+        let rows = match &snapshot.store {
+            StoreState::Rows(store) => store.rows(),
+            StoreState::None | StoreState::Missing | StoreState::Refused(_) => &[],
+        };
         let mut index = Self {
             dir: &snapshot.dir,
+            tail: tail(&snapshot.dir),
             layout: snapshot.layout,
             classes: Vec::with_capacity(snapshot.files.len()),
-            sessions: HashMap::new(),
+            sessions: HashMap::with_capacity(snapshot.files.len()),
             locked: HashSet::new(),
-            owners: HashMap::new(),
-            namers: HashMap::new(),
+            owners: HashMap::with_capacity(rows.len()),
+            namers: HashMap::with_capacity(rows.len()),
         };
-        if let StoreState::Rows(store) = &snapshot.store {
-            for (nth, row) in store.rows().iter().enumerate() {
-                index.add_row(nth, row);
-            }
+        for (nth, row) in rows.iter().enumerate() {
+            index.add_row(nth, row);
         }
         for file in snapshot.files {
             index.add_file(file);
@@ -56,15 +60,12 @@ impl<'s> Index<'s> {
         index
     }
 
-    fn add_row(&mut self, nth: usize, row: &StoreRow<'_>) {
-        let id = row.session_id();
-        if let Some(id) = id.as_deref().map(str::trim).filter(|id| is_session_id(id)) {
-            self.owners.entry(id.to_owned()).or_default().push(nth);
+    fn add_row(&mut self, nth: usize, row: &'s StoreRow<'_>) {
+        if let Some(id) = row.session_id().map(trimmed).filter(|id| is_session_id(id)) {
+            self.owners.entry(id).or_insert(nth);
         }
-        if let Some(file) = row.session_file()
-            && let Some(name) = self.named(&file)
-        {
-            self.namers.entry(name.to_owned()).or_default().push(nth);
+        if let Some(name) = row.session_file().and_then(|file| self.named(file)) {
+            self.namers.entry(name).or_insert(nth);
         }
     }
 
@@ -123,25 +124,62 @@ impl<'s> Index<'s> {
 
     /// The first row that has this session.
     pub(super) fn owner(&self, session: &str) -> Option<usize> {
-        self.owners.get(session)?.first().copied()
+        self.owners.get(session).copied()
     }
 
     /// The first row that names this transcript.
     pub(super) fn namer(&self, name: &str) -> Option<usize> {
-        self.namers.get(name)?.first().copied()
+        self.namers.get(name).copied()
     }
 
     /// The name of the transcript in this directory that a row means by `file`, if it means one.
     /// Whether there is one does not matter.
-    pub(super) fn named<'f>(&self, file: &'f str) -> Option<&'f str> {
-        let path = Path::new(file.trim());
-        let name = match path.strip_prefix(self.dir) {
-            Ok(beneath) => beneath.to_str()?,
-            Err(_) => file.trim(),
-        };
-        let class = classify(name.as_ref(), common_fs::FileKind::File, self.layout);
+    pub(super) fn named<'f>(&self, file: Cow<'f, str>) -> Option<Cow<'f, str>> {
+        let name = part(trimmed(file), |file| self.beneath(file));
+        let class = classify(name.as_ref().as_ref(), FileKind::File, self.layout);
         let is_transcript =
             matches!(class, FileClass::Transcript { .. } | FileClass::Companion { .. });
         (is_transcript && !name.contains(['/', '\\', '\0'])).then_some(name)
     }
+
+    /// A path without the directory, if it is beneath it by any of its names.
+    fn beneath<'f>(&self, file: &'f str) -> &'f str {
+        if !file.starts_with('/') {
+            return file;
+        }
+        let by_tail = self.tail.as_deref().and_then(|tail| file.rsplit_once(tail));
+        if let Some((_, name)) = by_tail {
+            return name;
+        }
+        let beneath = Path::new(file).strip_prefix(self.dir).ok();
+        beneath.and_then(Path::to_str).unwrap_or(file)
+    }
+}
+
+/// The last part of a path, wherever it leads: what a row that stays may need by it.
+pub(super) fn last_name(file: Cow<'_, str>) -> Cow<'_, str> {
+    part(trimmed(file), |file| file.rsplit(['/', '\\']).next().unwrap_or(file))
+}
+
+pub(super) fn trimmed(text: Cow<'_, str>) -> Cow<'_, str> {
+    part(text, str::trim)
+}
+
+/// A part of a text, borrowed if the text is.
+fn part(text: Cow<'_, str>, of: impl for<'t> Fn(&'t str) -> &'t str) -> Cow<'_, str> {
+    match text {
+        Cow::Borrowed(text) => Cow::Borrowed(of(text)),
+        Cow::Owned(text) => {
+            let part = of(&text);
+            if part.len() == text.len() { Cow::Owned(text) } else { Cow::Owned(part.to_owned()) }
+        }
+    }
+}
+
+/// `/agents/main/sessions/` of a directory that ends in this, as OpenClaw knows one by it, too.
+fn tail(dir: &Path) -> Option<String> {
+    let mut parts = dir.iter().rev();
+    let mut part = || parts.next()?.to_str();
+    let (sessions, agent, agents) = (part()?, part()?, part()?);
+    (agents == "agents" && sessions == "sessions").then(|| format!("/{agents}/{agent}/{sessions}/"))
 }

@@ -1,10 +1,7 @@
-use std::{
-    cmp::Reverse,
-    collections::{BTreeSet, HashMap},
-    time::Duration,
-};
+use std::{cmp::Reverse, collections::BTreeSet, time::Duration};
 
 use common_fs::Timestamp;
+use foldhash::{HashMap, HashMapExt as _};
 
 use super::{Allowance, Go, Keep, RowVerdict, Verdict, index::Index, verdict::after};
 use crate::{Age, CronKey, KeepLast, Matches, Policy, Rule, RuleTtl, Store, StoreRow, Time};
@@ -39,7 +36,7 @@ pub(super) fn judge(
         .enumerate()
         .map(|(nth, row)| {
             let (verdict, last_alive) = judge.row(row, nth, &mut runs);
-            let unsafe_file = row.session_file().filter(|file| index.named(file).is_none());
+            let unsafe_file = row.session_file().filter(|file| index.named(file.clone()).is_none());
             RowVerdict {
                 key: row.key.to_string(),
                 session: row.session_id().map(|id| id.trim().to_owned()),

@@ -2,11 +2,11 @@
 
 use std::{
     collections::{BTreeSet, HashSet},
-    ffi::OsStr,
+    ffi::{OsStr, OsString},
 };
 
 use common_fs::{
-    Access, FileKind, Stat, Timestamp,
+    Access, DirEntry, FileKind, Stat, Timestamp,
     lock::{self, Lock},
     replace::ReplaceError,
 };
@@ -167,13 +167,15 @@ impl Work<'_> {
     ) -> Result<Attempt<'l>, SweepError> {
         let files: Vec<Vec<Move>> = tasks.iter().map(|task| moves(task, context)).collect();
         let number = self.write_down(locked.map(|locked| locked.rows), &tasks, &files, context)?;
+        let locks = self.locks()?;
         let mut kept = BTreeSet::new();
         for (nth, task) in tasks.iter().enumerate() {
             if !pace.goes_on() {
                 kept.extend(nth..tasks.len());
                 break;
             }
-            if let Err(error) = self.rename_all(task, files.get(nth).map_or(&[], Vec::as_slice)) {
+            let moves: &[Move] = files.get(nth).map_or(&[], Vec::as_slice);
+            if let Err(error) = self.rename_all(task, moves, &locks) {
                 kept.insert(nth);
                 sweep.refuse(task.name(), error);
             }
@@ -241,9 +243,14 @@ impl Work<'_> {
     }
 
     /// Renames the files of a task; all of them, or, if one cannot be, none.
-    fn rename_all(&self, task: &Task<'_>, files: &[Move]) -> Result<(), SweepError> {
+    fn rename_all(
+        &self,
+        task: &Task<'_>,
+        files: &[Move],
+        locks: &HashSet<OsString>,
+    ) -> Result<(), SweepError> {
         for (nth, (victim, file)) in task.files.iter().zip(files).enumerate() {
-            let done = self.check(victim).and_then(|()| match file.how {
+            let done = self.check(victim, locks).and_then(|()| match file.how {
                 // Its copy is complete; the file goes when the row is gone.
                 How::Compress { .. } => Ok(()),
                 How::Rename => self.rename(victim, file),
@@ -271,7 +278,7 @@ impl Work<'_> {
     }
 
     /// Whether a file still is what it was when the plan was made, and nobody has it locked.
-    fn check(&self, victim: &Victim<'_>) -> Result<(), SweepError> {
+    fn check(&self, victim: &Victim<'_>, locks: &HashSet<OsString>) -> Result<(), SweepError> {
         let fact = victim.fact;
         let now = match self.dir.stat(OsStr::new(&victim.from)) {
             Ok(stat) => stat,
@@ -284,15 +291,25 @@ impl Work<'_> {
         if !is_same {
             return Err(self.changed(victim, "has changed since it was looked at"));
         }
-        if has_store(self.place.layout)
-            && let FileClass::Transcript { .. } | FileClass::Companion { .. } = victim.class
-        {
-            let name = format!("{}.lock", victim.from);
-            if let lock::Verdict::Held(_) = lock::inspect(self.host, self.dir, OsStr::new(&name))? {
+        if let FileClass::Transcript { .. } | FileClass::Companion { .. } = victim.class {
+            let name = OsString::from(format!("{}.lock", victim.from));
+            if locks.contains(&name)
+                && let lock::Verdict::Held(_) = lock::inspect(self.host, self.dir, &name)?
+            {
                 return Err(self.changed(victim, "is locked now"));
             }
         }
         Ok(())
+    }
+
+    /// The names of the locks of transcripts that there are now. One listing is less than one look
+    /// for each transcript.
+    fn locks(&self) -> Result<HashSet<OsString>, SweepError> {
+        if !has_store(self.place.layout) {
+            return Ok(HashSet::new());
+        }
+        let is_lock = |entry: &DirEntry| entry.name.as_encoded_bytes().ends_with(b".lock");
+        Ok(self.dir.list()?.into_iter().filter(is_lock).map(|entry| entry.name).collect())
     }
 
     fn changed(&self, victim: &Victim<'_>, why: &'static str) -> SweepError {

@@ -1,12 +1,12 @@
 //! What a plan says to archive, as tasks: a row and its files, or a file alone.
 
 use std::{
-    collections::{HashMap, HashSet},
     ffi::{OsStr, OsString},
     time::Duration,
 };
 
 use common_fs::{FileKind, Timestamp};
+use foldhash::{HashMap, HashMapExt as _, HashSet};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::{
