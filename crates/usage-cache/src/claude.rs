@@ -10,7 +10,10 @@ use std::{ffi::OsStr, os::unix::ffi::OsStrExt as _, sync::LazyLock};
 
 use memchr::memmem::Finder;
 
-use crate::{Event, Name, Outcome, Parser, Source, TranscriptName, read_objects, skim_object};
+use crate::{
+    Event, Name, Origin, Outcome, Parser, Source, TranscriptName, archived::Archived, read_objects,
+    skim_object,
+};
 use line::Line;
 
 /// [Claude Code](https://code.claude.com/docs): `projects` below a configuration directory.
@@ -31,11 +34,16 @@ impl Source for Claude {
     }
 
     fn classify<'n>(&self, name: &'n OsStr) -> Name<'n> {
-        match name.as_bytes().strip_suffix(b".jsonl") {
+        let name = name.as_bytes();
+        let archived = Archived::read(name);
+        let live = archived.map_or(name, |archived| archived.of);
+        match live.strip_suffix(b".jsonl") {
             Some(session) if !session.is_empty() && !session.starts_with(b".") => {
                 Name::Transcript(TranscriptName {
                     session: Some(session),
-                    ..TranscriptName::default()
+                    archived_at: archived.map(|archived| archived.at),
+                    compressed: archived.is_some_and(|archived| archived.compressed),
+                    origin: Origin::Appended,
                 })
             }
             Some(_) | None => Name::Other,

@@ -1,5 +1,5 @@
-//! Content that nobody appends to, as a file of whole lines: decompressed, and with an end after
-//! its last line even if that has none.
+//! Content that nobody appends to, as a file of lines: decompressed, and with an end after its last
+//! line even if that has none, where that makes it whole.
 
 use std::{
     io::{self, Read},
@@ -13,6 +13,15 @@ use common_fs::{File, FsError, Op, Stat, Timestamp};
 /// runtimes need a few megabytes.
 const WINDOW_LOG_MAX: u32 = 26;
 
+/// What the bytes after the last line end are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LastLine {
+    /// A line, as all was written at once.
+    Whole,
+    /// Nothing yet: whoever was writing it has not come to its end.
+    Unfinished,
+}
+
 /// Decompresses what `compressed` gives.
 fn decoder<'f>(compressed: impl Read + Send + 'f) -> io::Result<Box<dyn Read + Send + 'f>> {
     let mut decoder = zstd::stream::read::Decoder::new(compressed)?;
@@ -24,6 +33,7 @@ fn decoder<'f>(compressed: impl Read + Send + 'f) -> io::Result<Box<dyn Read + S
 pub(crate) struct Closed<'f> {
     path: &'f Path,
     source: Source<'f>,
+    last_line: LastLine,
     stream: Mutex<Option<Stream<'f>>>,
 }
 
@@ -42,6 +52,7 @@ enum From<'f> {
 /// Content that was read up to some offset.
 struct Stream<'f> {
     content: Box<dyn Read + Send + 'f>,
+    last_line: LastLine,
     offset: u64,
     /// Whether what was read so far ends a line.
     ends_line: bool,
@@ -52,6 +63,7 @@ impl Read for Stream<'_> {
         let mut read = self.content.read(buffer)?;
         if read == 0
             && !self.ends_line
+            && self.last_line == LastLine::Whole
             && let Some(first) = buffer.first_mut()
         {
             *first = b'\n';
@@ -67,15 +79,16 @@ impl Read for Stream<'_> {
 
 impl<'f> Closed<'f> {
     /// The content of a file, which may be compressed.
-    pub(crate) fn file(file: &'f dyn File, compressed: bool) -> Self {
+    pub(crate) fn file(file: &'f dyn File, compressed: bool, last_line: LastLine) -> Self {
         let source = Source { from: From::File(file), compressed };
-        Self { path: file.path(), source, stream: Mutex::default() }
+        Self { path: file.path(), source, last_line, stream: Mutex::default() }
     }
 
-    /// The content of some bytes, which may be compressed, that are part of the file at `path`.
+    /// The content of some bytes, which may be compressed, that are part of the file at `path`
+    /// and were written at once.
     pub(crate) fn bytes(path: &'f Path, bytes: &'f [u8], compressed: bool) -> Self {
         let source = Source { from: From::Bytes(bytes), compressed };
-        Self { path, source, stream: Mutex::default() }
+        Self { path, source, last_line: LastLine::Whole, stream: Mutex::default() }
     }
 
     fn open(&self) -> io::Result<Stream<'f>> {
@@ -84,7 +97,7 @@ impl<'f> Closed<'f> {
             From::Bytes(bytes) => Box::new(bytes),
         };
         let content = if self.source.compressed { decoder(stored)? } else { stored };
-        Ok(Stream { content, offset: 0, ends_line: true })
+        Ok(Stream { content, last_line: self.last_line, offset: 0, ends_line: true })
     }
 
     fn read(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {

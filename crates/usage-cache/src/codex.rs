@@ -19,7 +19,10 @@ mod session;
 
 use std::{ffi::OsStr, os::unix::ffi::OsStrExt as _};
 
-use crate::{Name, Parser, Source, TranscriptName};
+use crate::{
+    Name, Origin, Parser, Source, TranscriptName,
+    archived::{Archived, COMPRESSED},
+};
 
 /// [Codex](https://github.com/openai/codex): `sessions` and `archived_sessions` below
 /// `$CODEX_HOME`.
@@ -44,14 +47,20 @@ impl Source for Codex {
         if name.starts_with(b".") {
             return Name::Other;
         }
-        let plain = name.strip_suffix(b".zst");
-        let compressed = plain.is_some();
-        if let Some(session) = plain.unwrap_or(name).strip_suffix(b".jsonl") {
-            let transcript =
-                TranscriptName { session: Some(session), compressed, ..TranscriptName::default() };
+        let archived = Archived::read(name);
+        let is_compressed = archived.is_some_and(|archived| archived.compressed);
+        let live = archived.map_or(name, |archived| archived.of);
+        // Codex compresses a rollout that is finished; who puts one away, what there is.
+        let (rollout, compressed, origin) = match live.strip_suffix(COMPRESSED) {
+            Some(rollout) if !is_compressed => (rollout, true, Origin::Finished),
+            _ => (live, is_compressed, Origin::Appended),
+        };
+        if let Some(session) = rollout.strip_suffix(b".jsonl") {
+            let (session, archived_at) = (Some(session), archived.map(|archived| archived.at));
+            let transcript = TranscriptName { session, archived_at, compressed, origin };
             return Name::Transcript(transcript);
         }
-        if name.ends_with(b".jsonl.gz") {
+        if live.ends_with(b".jsonl.gz") || live.ends_with(b".jsonl.zst") {
             return Name::Compressed;
         }
         Name::Other

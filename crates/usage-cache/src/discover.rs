@@ -12,7 +12,7 @@ use std::{
 use common_fs::{Clock, Dir, DirEntry, FileId, FileKind, Fs, FsError, Stat, follow_links};
 
 use crate::{
-    DatabaseStatus, Name, Place, Source, parallel,
+    DatabaseStatus, Name, Origin, Place, Source, TranscriptName, openclaw, parallel,
     sessions::{DatabaseLooks, FoundDatabase},
     transcript::Fingerprint,
 };
@@ -51,6 +51,19 @@ pub(crate) struct FoundDir {
     pub(crate) holds: Holds,
     /// How it was reached from its root, links included: what stands behind a link may move.
     pub(crate) path: PathBuf,
+    /// Whether the agent that it belongs to has a database.
+    pub(crate) has_database: bool,
+}
+
+impl FoundDir {
+    /// Whether a file is no archive of a database, although it could be one by its name.
+    pub(crate) fn reads_as_file(&self, name: &OsStr) -> bool {
+        let of_either = |name| match name {
+            Name::Transcript(TranscriptName { origin, .. }) => origin == Origin::AppendedOrDatabase,
+            Name::Compressed | Name::Other => false,
+        };
+        self.holds == Holds::Files && !self.has_database && of_either(self.source.classify(name))
+    }
 }
 
 /// What is in a directory.
@@ -115,6 +128,7 @@ pub(crate) fn discover(
         search.look_in(place);
     }
     let Search { found: mut discovery, looks, .. } = search;
+    discovery.tell_agents_with_databases();
     discovery.look_at(fs, &looks, threads);
     discovery
 }
@@ -125,9 +139,9 @@ struct Search<'f> {
     found: Discovery,
     /// The directories that were listed for a source, whatever their names.
     seen: HashSet<(&'static str, FileId)>,
-    /// The directories that a pattern has come through,
+    /// The directories that a pattern has come through.
     walked: HashSet<FileId>,
-    /// and what was found in those of which it takes all.
+    /// The directories in those that were listed and that another pattern may come through.
     dirs_in: HashMap<PathBuf, Vec<(OsString, Via)>>,
     looks: Vec<Look>,
 }
@@ -192,7 +206,10 @@ impl Search<'_> {
     fn walk(&mut self, source: &'static dyn Source, path: PathBuf, pattern: &str, via: Via) {
         let (first, rest) = pattern.split_once('/').unwrap_or((pattern, ""));
         match first {
-            "" => drop(self.list_transcripts(source, path, via)),
+            "" => {
+                let dirs = self.list_transcripts(source, path.clone(), via);
+                self.dirs_in.insert(path, dirs);
+            }
             "**" => {
                 for (name, via) in self.list_transcripts(source, path.clone(), via) {
                     if !name.as_encoded_bytes().starts_with(b".") {
@@ -206,9 +223,16 @@ impl Search<'_> {
                 }
             }
             name => {
-                // What a link leads to may be away, with all that is below it.
-                let via = if via == Via::Link { via } else { Via::Name };
-                self.walk(source, path.join(name), rest, via);
+                let via = match self.dirs_in.get(&path) {
+                    // What is not among them is not there, rather than away.
+                    Some(dirs) => dirs.iter().find(|(dir, _)| dir == name).map(|(_, via)| *via),
+                    // What a link leads to may be away, with all that is below it.
+                    None if via == Via::Link => Some(via),
+                    None => Some(Via::Name),
+                };
+                if let Some(via) = via {
+                    self.walk(source, path.join(name), rest, via);
+                }
             }
         }
     }
@@ -294,7 +318,8 @@ impl Search<'_> {
             }
         }
         let dir = self.found.dirs.len();
-        self.found.dirs.push(FoundDir { source, holds: Holds::Files, path });
+        let (holds, has_database) = (Holds::Files, false);
+        self.found.dirs.push(FoundDir { source, holds, path, has_database });
         let looks = names.chunks(NAMES_PER_LOOK);
         self.looks.extend(looks.map(|names| Look { dir, names: names.to_vec() }));
         subdirs
@@ -357,6 +382,16 @@ impl Discovery {
     /// The path by which a transcript is known.
     pub(crate) fn path(&self, found: &Found) -> PathBuf {
         self.dirs.get(found.dir).map_or_else(PathBuf::new, |dir| dir.path.join(&found.name))
+    }
+
+    fn tell_agents_with_databases(&mut self) {
+        let databases = self.databases.iter();
+        let agents: HashSet<&Path> =
+            databases.filter_map(|database| openclaw::agent_of_database(&database.path)).collect();
+        for dir in &mut self.dirs {
+            let agent = openclaw::agent_of_files(&dir.path);
+            dir.has_database = agent.is_some_and(|agent| agents.contains(agent));
+        }
     }
 
     /// Looks at each name once. What has vanished since the listing is not there.

@@ -7,7 +7,7 @@ use std::{
 
 use common_fs::FileId;
 
-use crate::{sessions::KnownDatabase, transcript::Transcript};
+use crate::{Name, Source, sessions::KnownDatabase, transcript::Transcript};
 
 /// Everything that is known of transcripts, by path.
 ///
@@ -79,6 +79,19 @@ impl Entries {
         }
     }
 
+    /// Forgets what these sources took for transcripts once, and do not any more.
+    pub(crate) fn forget_others(&mut self, sources: &[&'static dyn Source]) {
+        for (dir, names) in &mut self.dirs {
+            names.retain(|name, entry| {
+                let named = |source: &&&dyn Source| source.name() == &*entry.transcript.source;
+                let source = sources.iter().find(named);
+                source.is_none_or(|source| {
+                    is_database(*source, dir) || source.classify(name) != Name::Other
+                })
+            });
+        }
+    }
+
     /// Forgets what was at a path, as it is known under another one now.
     pub(crate) fn supersede(&mut self, superseded: &Superseded) {
         let meant = self
@@ -143,6 +156,12 @@ impl Entries {
     pub(crate) fn values(&self) -> impl Iterator<Item = &Entry> {
         self.dirs.values().flat_map(HashMap::values)
     }
+}
+
+/// Whether a directory is none, but a database, with sessions of any names.
+fn is_database(source: &dyn Source, dir: &Path) -> bool {
+    let mut names = source.databases().iter().map(|pattern| pattern.rsplit('/').next());
+    names.any(|name| dir.file_name() == name.map(OsStr::new))
 }
 
 fn split(path: &Path) -> Option<(&Path, &OsStr)> {

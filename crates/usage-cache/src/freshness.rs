@@ -99,6 +99,7 @@ mod tests {
         Transcript {
             source: OpenClaw.name().into(),
             version: OpenClaw.version(),
+            as_file: false,
             state: None,
             lineage: Lineage::default(),
             log: EventLog::default(),

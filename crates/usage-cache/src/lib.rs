@@ -50,7 +50,8 @@
 //! * **Complete.** Every answer says what it does not know: [`Status`], [`Usage::unpriced_events`],
 //!   [`Summary::untimed`], [`Summary::unresolved`]. Unknown cost is never zero.
 //! * **Kept.** A transcript that is deleted stays counted, see [`Gone`], until another one takes
-//!   its path; one that is renamed, or archived beside where it was, counts once.
+//!   its path; one that is renamed, archived (beside where it was or in `archive` there,
+//!   compressed or not) or brought back counts once.
 //!
 //! # Databases
 //!
@@ -58,6 +59,7 @@
 //! [priority](trace). They are read through [`Databases`], if [`Options::databases`] has one:
 //! `Sqlite` with the feature `sqlite`, or your own.
 
+mod archived;
 mod checkpoint;
 mod claude;
 mod closed;
@@ -115,7 +117,8 @@ pub use prices::{
 };
 pub use refresh::{OnProgress, Options, Progress, Refreshed, Work, open, refresh};
 pub use source::{
-    Beginning, Event, Key, Lineage, Name, Outcome, Parser, ServiceTier, Source, TranscriptName,
+    Beginning, Event, Key, Lineage, Name, Origin, Outcome, Parser, ServiceTier, Source,
+    TranscriptName,
 };
 #[cfg(feature = "sqlite")]
 pub use sqlite::Sqlite;

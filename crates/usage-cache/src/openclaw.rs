@@ -18,8 +18,9 @@ use crate::{Event, Name, Outcome, Parser, Source};
 pub use config::{ConfigError, configured_prices};
 pub(crate) use session::SessionReader;
 
-/// [OpenClaw](https://docs.openclaw.ai): `agents/<agent>/sessions` below a state directory, and
-/// since version 2026.7.2 the database `agents/<agent>/agent/openclaw-agent.sqlite`.
+/// [OpenClaw](https://docs.openclaw.ai): `agents/<agent>/sessions` below a state directory, with
+/// `archive` in it, and since version 2026.7.2 the database
+/// `agents/<agent>/agent/openclaw-agent.sqlite`.
 #[derive(Clone, Copy, Debug)]
 pub struct OpenClaw;
 
@@ -33,7 +34,7 @@ impl Source for OpenClaw {
     }
 
     fn dirs(&self) -> &'static [&'static str] {
-        &["agents/*/sessions"]
+        &["agents/*/sessions", "agents/*/sessions/archive"]
     }
 
     fn classify<'n>(&self, name: &'n OsStr) -> Name<'n> {
@@ -61,7 +62,8 @@ pub(crate) fn agent_of_database(path: &Path) -> Option<&Path> {
 
 /// The directory of the agent that a directory of transcripts belongs to.
 pub(crate) fn agent_of_files(dir: &Path) -> Option<&Path> {
-    dir.parent().filter(|_| dir.ends_with("sessions"))
+    let sessions = if dir.ends_with("sessions/archive") { dir.parent()? } else { dir };
+    sessions.parent().filter(|_| sessions.ends_with("sessions"))
 }
 
 /// Each line stands for itself.

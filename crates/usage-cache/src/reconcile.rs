@@ -10,8 +10,8 @@ use std::{
 use common_fs::{FileId, FsError, Timestamp};
 
 use crate::{
-    Name, Source, TranscriptName,
-    discover::{Discovery, Found},
+    Name, Source, TranscriptName, archived,
+    discover::{Discovery, Found, Holds},
     entries::{Entries, Entry},
     freshness::{self, Decision},
     scope::{Reach, Scope},
@@ -109,7 +109,8 @@ pub(crate) fn reconcile(entries: &Entries, discovery: &Discovery) -> Plan {
         if let Some(entry) = entry
             && entry.transcript.fingerprint.id != found.stat.id
         {
-            displaced.add_moved(discovery.path(found), entry);
+            let source = discovery.dirs.get(found.dir).map(|dir| dir.source);
+            displaced.add(source, discovery.path(found), entry);
         }
     }
     for (index, (found, (entry, decision))) in discovery.found.iter().zip(decisions).enumerate() {
@@ -119,7 +120,7 @@ pub(crate) fn reconcile(entries: &Entries, discovery: &Discovery) -> Plan {
             (Some(_), Decision::Resume | Decision::Rescan) => Known::Stale,
         };
         plan.standing.add(known);
-        let candidates = displaced.candidates(discovery, found, entry);
+        let candidates = displaced.candidates(discovery, found, (entry, decision));
         if decision != Decision::Fresh || !candidates.is_empty() {
             let resume = decision == Decision::Resume;
             plan.jobs.push(Job { found: index, known, resume, candidates });
@@ -143,6 +144,9 @@ fn decide<'e>(
     let dir = discovery.dirs.get(found.dir);
     let entry = dir.and_then(|dir| entries.dir(&dir.path)?.get(&found.name));
     let decision = dir.zip(entry).map_or(Decision::Rescan, |(dir, entry)| {
+        if dir.reads_as_file(&found.name) != entry.transcript.as_file {
+            return Decision::Rescan;
+        }
         freshness::decide(&found.stat, &entry.transcript, dir.source)
     });
     (entry, decision)
@@ -179,7 +183,7 @@ fn look_for_missing(
                 plan.standing.unverified_files += u64::from(!was_gone);
                 continue;
             }
-            displaced.add_missing(scope.source(&entry.transcript.source), path(), entry);
+            displaced.add(scope.source(&entry.transcript.source), path(), entry);
             if !was_gone {
                 plan.gone.push(path());
             }
@@ -208,86 +212,101 @@ fn names_by_dir(
 #[derive(Default)]
 struct Displaced {
     by_id: HashMap<FileId, Vec<Missing>>,
-    /// Live transcripts that are missing, by directory and session.
-    live: HashMap<(PathBuf, Vec<u8>), Missing>,
+    /// Those whose names tell the session, by that and the directories that it may be in when it
+    /// is not archived.
+    by_session: HashMap<(PathBuf, Vec<u8>), Vec<Missing>>,
 }
 
 #[derive(Clone)]
 struct Missing {
     path: PathBuf,
+    archived_at: Option<Timestamp>,
     modified: Timestamp,
     gone_since: Option<Timestamp>,
 }
 
 impl Missing {
-    fn new(path: PathBuf, entry: &Entry) -> Self {
-        let Transcript { fingerprint, gone_since, .. } = *entry.transcript;
-        Self { path, modified: fingerprint.modified, gone_since }
+    /// Whether a transcript that was found, and has not changed since, was held against this one:
+    /// since this one is missed, it was read.
+    fn was_compared(&self, unchanged: Option<&Entry>) -> bool {
+        let read_at = unchanged.map(|entry| entry.transcript.scanned_at);
+        self.gone_since.zip(read_at).is_some_and(|(gone, read_at)| gone <= read_at)
     }
 
-    /// Whether a transcript that was found was held against this one: since this one is missed,
-    /// it was read.
-    fn was_compared(&self, found: Option<&Entry>) -> bool {
-        let gone_since = self.gone_since;
-        found
-            .is_some_and(|found| gone_since.is_some_and(|gone| gone <= found.transcript.scanned_at))
+    /// Whether a transcript of the same session can be this one.
+    fn may_be(&self, found: &TranscriptName<'_>) -> bool {
+        match (self.archived_at, found.archived_at) {
+            // What was put away before it is an earlier session of that name.
+            (None, Some(at)) => self.modified.unix_millis() <= at.unix_millis(),
+            // It was put away in another way, or is back; that can have been at any time.
+            (Some(_), _) | (None, None) => true,
+        }
     }
 }
 
 impl Displaced {
-    /// Another file is at its path now.
-    fn add_moved(&mut self, path: PathBuf, entry: &Entry) {
-        let id = entry.transcript.fingerprint.id;
-        self.by_id.entry(id).or_default().push(Missing::new(path, entry));
-    }
-
-    /// Nothing is at its path now.
-    fn add_missing(&mut self, source: Option<&dyn Source>, path: PathBuf, entry: &Entry) {
-        if let Some((key, TranscriptName { archived_at: None, .. })) = session(source, &path) {
-            self.live.insert(key, Missing::new(path.clone(), entry));
+    /// Nothing is at its path now, or another file.
+    fn add(&mut self, source: Option<&dyn Source>, path: PathBuf, entry: &Entry) {
+        let Transcript { fingerprint, gone_since, .. } = *entry.transcript;
+        let (keys, archived_at) = match source.and_then(|source| name(source, &path)) {
+            Some(name) => (keys(&path, name).collect(), name.archived_at),
+            None => (Vec::new(), None),
+        };
+        let missing = Missing { path, archived_at, modified: fingerprint.modified, gone_since };
+        for key in keys {
+            self.by_session.entry(key).or_default().push(missing.clone());
         }
-        self.add_moved(path, entry);
+        self.by_id.entry(fingerprint.id).or_default().push(missing);
     }
 
     /// The known transcripts that a found one may be.
     ///
-    /// A renamed file keeps its identity; numbers are reused, so several may have had it. An
-    /// archive that was copied does not, but its name tells the session.
+    /// A renamed file keeps its identity; numbers are reused, so several may have had it. One that
+    /// was copied or compressed does not, but its name tells the session.
     fn candidates(
         &self,
         discovery: &Discovery,
         found: &Found,
-        entry: Option<&Entry>,
+        (entry, decision): (Option<&Entry>, Decision),
     ) -> Vec<PathBuf> {
-        // What is known of another file says nothing of this one.
-        let is_same = |entry: &&Entry| entry.transcript.fingerprint.id == found.stat.id;
-        let same = entry.filter(is_same);
+        if self.by_id.is_empty() {
+            return Vec::new();
+        }
+        // What is read in any case is compared in any case.
+        let unchanged = entry.filter(|_| decision == Decision::Fresh);
         let path = discovery.path(found);
         let by_id = self.by_id.get(&found.stat.id).into_iter().flatten();
-        let by_id = by_id.filter(|missing| missing.path != path && !missing.was_compared(same));
-        let mut candidates: Vec<PathBuf> = by_id.map(|missing| missing.path.clone()).collect();
-        if self.live.is_empty() {
-            return candidates;
-        }
-        let source = discovery.dirs.get(found.dir).map(|dir| dir.source);
-        if let Some((key, TranscriptName { archived_at: Some(time), .. })) = session(source, &path)
-            && let Some(live) = self.live.get(&key)
-            && live.modified.unix_millis() <= time.unix_millis()
-            && !live.was_compared(entry)
-        {
-            candidates.push(live.path.clone());
-        }
+        let dir = discovery.dirs.get(found.dir).filter(|dir| dir.holds == Holds::Files);
+        let name = dir.and_then(|dir| name(dir.source, &path));
+        let by_session = name.into_iter().flat_map(|name| {
+            let missing = keys(&path, name).filter_map(|key| self.by_session.get(&key));
+            missing.flatten().filter(move |missing| missing.may_be(&name))
+        });
+        let candidates = by_id.chain(by_session);
+        let candidates = candidates
+            .filter(|missing| missing.path != path && !missing.was_compared(unchanged))
+            .map(|missing| missing.path.clone());
+        let mut candidates: Vec<PathBuf> = candidates.collect();
         candidates.sort();
         candidates.dedup();
         candidates
     }
 }
 
-/// The directory and session of a transcript, and what else its name tells.
-fn session<'p>(
-    source: Option<&dyn Source>,
-    path: &'p Path,
-) -> Option<((PathBuf, Vec<u8>), TranscriptName<'p>)> {
-    let Name::Transcript(name) = source?.classify(path.file_name()?) else { return None };
-    Some(((path.parent()?.to_owned(), name.session?.to_owned()), name))
+/// What the name of a transcript tells.
+fn name<'p>(source: &dyn Source, path: &'p Path) -> Option<TranscriptName<'p>> {
+    match source.classify(path.file_name()?) {
+        Name::Transcript(name) => Some(name),
+        Name::Compressed | Name::Other => None,
+    }
+}
+
+/// The session of a transcript, if its name tells it, with each directory that it may be in when
+/// it is not archived.
+fn keys(path: &Path, name: TranscriptName<'_>) -> impl Iterator<Item = (PathBuf, Vec<u8>)> {
+    let is_archived = name.archived_at.is_some();
+    let dirs = path.parent().into_iter().flat_map(archived::homes);
+    let dirs = dirs.take(if is_archived { usize::MAX } else { 1 });
+    let session = name.session.map(<[u8]>::to_vec);
+    dirs.filter_map(move |dir| Some((dir.to_owned(), session.clone()?)))
 }

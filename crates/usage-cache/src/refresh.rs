@@ -251,7 +251,7 @@ fn load_and_compare(
     options: &Options,
     mut discovery: Discovery,
 ) -> (Loaded, Discovery, Plan) {
-    let loaded = store::load(host, &options.locations.cache);
+    let loaded = load(host, options);
     sessions::list(databases(options), &mut discovery, &loaded.entries);
     let mut plan = reconcile::reconcile(&loaded.entries, &discovery);
     if !plan.gone.is_empty() {
@@ -259,6 +259,13 @@ fn load_and_compare(
         plan = reconcile::reconcile(&loaded.entries, &discovery);
     }
     (loaded, discovery, plan)
+}
+
+fn load(host: Host<'_>, options: &Options) -> Loaded {
+    let mut loaded = store::load(host, &options.locations.cache);
+    let sources: Vec<_> = options.locations.places.iter().map(|place| place.source).collect();
+    loaded.entries.forget_others(&sources);
+    loaded
 }
 
 fn discover(host: Host<'_>, options: &Options, entries: &Entries) -> Discovery {
@@ -293,7 +300,7 @@ fn open_to_save<'d>(
     };
     let reload = !saver.is_unchanged()?;
     if reload {
-        *loaded = store::load(host, &options.locations.cache);
+        *loaded = load(host, options);
         saver.reloaded(loaded);
     }
     Ok(Some((saver, reload)))

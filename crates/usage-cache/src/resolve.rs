@@ -10,13 +10,14 @@ mod repeated;
 mod stored_twice;
 
 use std::{
+    borrow::Cow,
     collections::{HashMap, HashSet},
     ffi::OsStr,
     path::Path,
 };
 
 use crate::{
-    TokenCounts,
+    TokenCounts, archived,
     log::{EventLog, Logged},
     transcript::Transcript,
 };
@@ -50,9 +51,8 @@ impl Resolution {
         transcripts
             .retain(|numbered| numbered.matters() && !stored_twice.contains(&numbered.number));
         let inherited = inherited(&transcripts);
-        let own = |numbered: Numbered<'t>| Own {
-            numbered,
-            copied: Inherited::copied(inherited.get(&numbered.number).copied()),
+        let own = |numbered: Numbered<'t>| {
+            Own::new(numbered, Inherited::copied(inherited.get(&numbered.number).copied()))
         };
         let own: Vec<Own<'t>> = transcripts.into_iter().map(own).collect();
         Self { stored_twice, repeated: Repeated::among(&own), inherited }
@@ -92,7 +92,13 @@ impl Resolution {
     }
 }
 
-impl Numbered<'_> {
+impl<'t> Numbered<'t> {
+    /// The directory and name that it had before it was archived: what is decided by its path is
+    /// not decided otherwise because of that.
+    fn before_archiving(&self) -> (Cow<'t, Path>, Cow<'t, OsStr>) {
+        archived::before(self.dir, self.name)
+    }
+
     /// Whether it has anything to do with others.
     fn matters(&self) -> bool {
         !self.transcript.log.is_empty() || self.transcript.lineage.session.is_some()

@@ -15,8 +15,8 @@ use common_fs::{
 };
 
 use crate::{
-    Name, Options, Outcome, Parser, Source, TranscriptName,
-    closed::Closed,
+    Name, Options, Origin, Outcome, Parser, Source,
+    closed::{Closed, LastLine},
     discover::FoundDir,
     entries::Superseded,
     fold::Fold,
@@ -86,17 +86,26 @@ impl Scanner<'_> {
             Err(error) if error.is_not_found() => return Scanned::Vanished,
             Err(error) => return Scanned::Failed(error),
         };
+        let as_file = dir.reads_as_file(name);
         let Name::Transcript(name) = dir.source.classify(name) else { return Scanned::Vanished };
-        // Nobody appends to what is compressed or archived from a database.
-        let is_closed = name.compressed || name.of_database;
-        let closed = Closed::file(file.as_ref(), name.compressed);
+        let of_database = match name.origin {
+            Origin::Appended | Origin::Finished => false,
+            Origin::AppendedOrDatabase => !as_file,
+            Origin::Database => true,
+        };
+        // Nobody appends to what is compressed or was written at once.
+        let is_whole = of_database || name.origin == Origin::Finished;
+        let is_closed = name.compressed || is_whole;
+        let last_line = if is_whole { LastLine::Whole } else { LastLine::Unfinished };
+        let closed = Closed::file(file.as_ref(), name.compressed, last_line);
         let file = if is_closed { &closed } else { file.as_ref() };
         let superseded = superseded(file, candidates, buffer);
         let mut previous = previous.filter(|_| !is_closed);
         for _ in 0..ATTEMPTS {
             let source = dir.source;
             let superseded = &superseded;
-            let pass = Pass { scanner: self, source, name, is_closed, file, superseded };
+            let pass =
+                Pass { scanner: self, source, of_database, as_file, is_closed, file, superseded };
             match pass.read(previous, buffer, on_progress) {
                 Ok(Read::Done(reading)) => return Scanned::Done(reading),
                 Ok(Read::Interrupted) => return Scanned::Interrupted,
@@ -137,7 +146,10 @@ enum Read {
 struct Pass<'p> {
     scanner: &'p Scanner<'p>,
     source: &'p dyn Source,
-    name: TranscriptName<'p>,
+    /// Whether it is an archive of a database,
+    of_database: bool,
+    /// or could be one, but is not.
+    as_file: bool,
     /// Whether nobody appends to it.
     is_closed: bool,
     /// Its content, even if it is compressed.
@@ -178,7 +190,8 @@ impl Pass<'_> {
             source: Arc::from(self.source.name()),
             version: self.source.version(),
             lines: resumed.map(|previous| previous.lines).unwrap_or_default(),
-            parser: if self.name.of_database {
+            as_file: self.as_file,
+            parser: if self.of_database {
                 self.source.archive_parser()
             } else {
                 self.source.parser(resumed.and_then(|previous| previous.state.as_deref()))
@@ -215,7 +228,7 @@ impl Pass<'_> {
             state.take(line);
             let bytes = lines.tail_start() - reported;
             // What waits for the end is not known before.
-            if !self.name.of_database && self.scanner.options.progress_bytes <= bytes {
+            if !self.of_database && self.scanner.options.progress_bytes <= bytes {
                 reported = lines.tail_start();
                 let now = Fingerprint::from(&self.file.stat()?);
                 let unsteady = now != state.fingerprint;
@@ -236,6 +249,7 @@ struct State<'m> {
     scanned_at: Timestamp,
     source: Arc<str>,
     version: u32,
+    as_file: bool,
     lines: LineCounts,
     parser: Box<dyn Parser>,
     fold: Fold<'m>,
@@ -258,6 +272,7 @@ impl State<'_> {
         Transcript {
             source: Arc::clone(&self.source),
             version: self.version,
+            as_file: self.as_file,
             fingerprint: self.fingerprint,
             scanned_at: self.scanned_at,
             parsed_to: lines.tail_start(),

@@ -150,6 +150,7 @@ impl Discovery {
             source: found.source,
             path: found.path.clone(),
             holds: Holds::Sessions,
+            has_database: true,
         });
         self.dirs.len() - 1
     }

@@ -35,7 +35,7 @@ pub trait Source: fmt::Debug + Sync {
         &[]
     }
 
-    /// Reads a transcript that was [archived from a database](TranscriptName::of_database).
+    /// Reads a transcript that was [archived from a database](Origin::Database).
     fn archive_parser(&self) -> Box<dyn Parser> {
         self.parser(None)
     }
@@ -87,8 +87,25 @@ pub struct TranscriptName<'n> {
     pub archived_at: Option<Timestamp>,
     /// Whether it is compressed, by Zstandard. Then nobody appends to it.
     pub compressed: bool,
-    /// Whether it was archived from a database. Nobody appends to it either.
-    pub of_database: bool,
+    /// How its content came about.
+    pub origin: Origin,
+}
+
+/// How the content of a transcript came about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Origin {
+    /// The runtime appended line by line, and what follows the last line end is not a line yet.
+    /// That does not change if the file is renamed or compressed by somebody else.
+    #[default]
+    Appended,
+    /// The runtime wrote all of it at once, when it was finished: its last line counts, with or
+    /// without an end.
+    Finished,
+    /// The same, from a database: it is read by [`Source::archive_parser`]. Nobody appends to it.
+    Database,
+    /// One or the other, nobody can tell by the name: [`Database`](Self::Database) if the agent
+    /// has one, else [`Appended`](Self::Appended).
+    AppendedOrDatabase,
 }
 
 /// What became of a line.

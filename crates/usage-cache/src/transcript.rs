@@ -66,6 +66,10 @@ pub(crate) struct Transcript {
     /// The [version](crate::Source::version) of the source that read it. If that is another one
     /// by now, the transcript counts only until it is read again, or for good if it is gone.
     pub(crate) version: u32,
+    /// Whether it was read as a file was, although its name would fit an
+    /// [archive of a database](crate::Origin::AppendedOrDatabase). If it is none by now, or one, it
+    /// is read again.
+    pub(crate) as_file: bool,
     /// What the file looked like when it was read.
     pub(crate) fingerprint: Fingerprint,
     /// The wall clock just before that.

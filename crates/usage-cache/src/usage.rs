@@ -1,6 +1,6 @@
 use std::{
     collections::HashMap,
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     path::{Path, PathBuf},
     sync::{Mutex, OnceLock, PoisonError},
 };
@@ -8,7 +8,7 @@ use std::{
 use common_fs::{FsError, Timestamp};
 
 use crate::{
-    DatabaseStatus, Gone,
+    DatabaseStatus, Gone, Name, TranscriptName,
     discover::{Discovery, Root},
     entries::{Entries, Entry},
     models::Models,
@@ -123,7 +123,8 @@ impl Freshness {
 impl Unread {
     fn read(self) -> Known {
         let Self { lines, mut discovery, trace } = self;
-        let (entries, models) = lines.read();
+        let (mut entries, models) = lines.read();
+        entries.forget_others(&discovery.sources);
         sessions::list_known(&mut discovery, &entries);
         let Plan { standing, .. } = reconcile(&entries, &discovery);
         Known::new(entries, models, discovery, standing, false, trace)
@@ -242,6 +243,13 @@ fn counted<'e>(
     entries.dirs().filter(|(dir, _)| scope.reach(dir) != Reach::Outside)
 }
 
+/// Whether a transcript is compressed: then its size tells nothing of its lines, and nobody
+/// finishes one.
+fn is_compressed(scope: &Scope, name: &OsStr, transcript: &Transcript) -> bool {
+    let name = scope.source(&transcript.source).map(|source| source.classify(name));
+    matches!(name, Some(Name::Transcript(TranscriptName { compressed: true, .. })))
+}
+
 impl Status {
     fn new(
         entries: &Entries,
@@ -283,11 +291,13 @@ impl Status {
             databases: discovery.database_status,
             trace: None,
         };
-        for entry in counted(entries, scope).flat_map(|(_, entries)| entries.values()) {
+        for (name, entry) in counted(entries, scope).flat_map(|(_, entries)| entries) {
             let transcript = &entry.transcript;
             status.refreshed_at = status.refreshed_at.max(Some(transcript.scanned_at));
             status.gone_files += u64::from(transcript.gone_since.is_some());
-            status.unfinished_files += u64::from(transcript.has_unfinished_line());
+            let is_unfinished =
+                transcript.has_unfinished_line() && !is_compressed(scope, name, transcript);
+            status.unfinished_files += u64::from(is_unfinished);
             status.malformed_lines += transcript.lines.malformed;
             status.unresolved_lines += transcript.lines.unresolved;
             status.too_long_lines += transcript.lines.too_long;

@@ -1,5 +1,6 @@
 use std::borrow::Cow;
 
+use common_fs::Timestamp;
 use proptest::prelude::*;
 
 use super::*;
@@ -53,7 +54,7 @@ fn an_answer_is_read_in_full() {
         total: 55_669,
     };
     assert_eq!((event.tokens, event.cache_creation_1h), (tokens, 1_389));
-    assert_eq!(event.at.map(common_fs::Timestamp::unix_millis), Some(1_778_414_400_123));
+    assert_eq!(event.at.map(Timestamp::unix_millis), Some(1_778_414_400_123));
     assert_eq!(event.provider.as_deref(), Some("anthropic"));
     assert_eq!(event.model.as_deref(), Some("claude-opus-4-7"));
     assert_eq!((event.tier, event.cost), (ServiceTier::Standard, None));
@@ -167,8 +168,17 @@ fn only_transcripts_of_sessions_are_transcripts() {
     };
     assert_eq!(session("0b4b.jsonl"), Some(&b"0b4b"[..]));
     assert_eq!(session("agent-a1.jsonl"), Some(&b"agent-a1"[..]));
-    for other in [".jsonl", ".x.jsonl", "x.json", "x.jsonl.tmp", "x"] {
+    let archive = "x.jsonl.deleted.2026-02-05T12-04-05.006Z";
+    for other in [".jsonl", ".x.jsonl", "x.json", "x.jsonl.tmp", "x.jsonl.zst", archive, "x"] {
         assert_eq!(session(other), None, "{other}");
+    }
+    for (name, compressed) in [(archive.to_owned(), false), (format!("{archive}.zst"), true)] {
+        let archived_at = Timestamp::from_unix_millis(1_770_293_045_006);
+        let origin = Origin::Appended;
+        let expected = TranscriptName { session: Some(b"x"), archived_at, compressed, origin };
+        assert_eq!(Claude.classify(name.as_ref()), Name::Transcript(expected), "{name}");
+        let backup = name.replace("deleted", "bak");
+        assert_eq!(Claude.classify(backup.as_ref()), Name::Other, "{backup}");
     }
 }
 

@@ -110,10 +110,30 @@ fn a_file_is_what_its_name_says() {
         };
         assert_eq!(found, expected, "{name}");
     }
-    let compressed = TranscriptName { session: Some(b"a"), compressed: true, ..Default::default() };
-    assert_eq!(Codex.classify("a.jsonl.zst".as_ref()), Name::Transcript(compressed));
+    let name = TranscriptName { session: Some(b"a"), ..TranscriptName::default() };
+    let finished = TranscriptName { compressed: true, origin: Origin::Finished, ..name };
+    assert_eq!(Codex.classify("a.jsonl.zst".as_ref()), Name::Transcript(finished));
     assert_eq!(Codex.classify("a.jsonl.gz".as_ref()), Name::Compressed);
     assert_eq!(Codex.classify(".a.jsonl.gz".as_ref()), Name::Other);
+    let archived_at = Timestamp::from_unix_millis(1_770_293_045_006);
+    for (archived, name) in [
+        ("a.jsonl.deleted.2026-02-05T12-04-05.006Z", name),
+        (
+            "a.jsonl.deleted.2026-02-05T12-04-05.006Z.zst",
+            TranscriptName { compressed: true, ..name },
+        ),
+        ("a.jsonl.zst.deleted.2026-02-05T12-04-05.006Z", finished),
+    ] {
+        let expected = Name::Transcript(TranscriptName { archived_at, ..name });
+        assert_eq!(Codex.classify(archived.as_ref()), expected, "{archived}");
+    }
+    for unreadable in ["gz.deleted.2026-02-05T12-04-05Z", "zst.deleted.2026-02-05T12-04-05Z.zst"] {
+        let name = format!("a.jsonl.{unreadable}");
+        assert_eq!(Codex.classify(name.as_ref()), Name::Compressed, "{name}");
+    }
+    for other in ["a.jsonl.bak.2026-02-05T12-04-05Z", "a.jsonl.bak.2026-02-05T12-04-05Z.zst"] {
+        assert_eq!(Codex.classify(other.as_ref()), Name::Other, "{other}");
+    }
 }
 
 #[test]

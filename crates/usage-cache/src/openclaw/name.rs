@@ -1,8 +1,9 @@
 use std::{ffi::OsStr, os::unix::ffi::OsStrExt as _};
 
-use common_fs::Timestamp;
-
-use crate::{Name, TranscriptName};
+use crate::{
+    Name, Origin, TranscriptName,
+    archived::{Archived, COMPRESSED, DELETED, RESET},
+};
 
 const LIVE: &[u8] = b".jsonl";
 
@@ -10,63 +11,47 @@ const LIVE: &[u8] = b".jsonl";
 ///
 /// A transcript is `<session>.jsonl`, or that with `.reset.<time>` or `.deleted.<time>`
 /// appended when the session was reset or deleted. If it was in a database then, `.<32 hex>` is
-/// appended, and `.zst` if it is compressed. Backups (`.bak.<time>`), checkpoints before a
-/// compaction (`<session>.checkpoint.<uuid>.jsonl`) and trajectories repeat what a transcript
-/// holds.
+/// appended in most cases, and `.zst` if it is compressed; the latter is also appended by others
+/// who compress. Backups (`.bak.<time>`), checkpoints before a compaction
+/// (`<session>.checkpoint.<uuid>.jsonl`) and trajectories repeat what a transcript holds, and do
+/// so in an archive, too.
 pub(super) fn classify(name: &OsStr) -> Name<'_> {
     let bytes = name.as_bytes();
-    if let Some(transcript) = archive(bytes) {
-        return Name::Transcript(transcript);
-    }
-    let stem = bytes.strip_suffix(b".zst");
-    let compressed = stem.is_some();
-    let stem = stem.unwrap_or(bytes);
-    let hashed = stem.len().checked_sub(33).and_then(|at| stem.split_at_checked(at));
-    let plain = match hashed {
-        Some((plain, [b'.', hash @ ..])) if hash.iter().all(u8::is_ascii_hexdigit) => plain,
-        _ => stem,
-    };
-    if let Some(transcript) = archive(plain) {
-        let of_database = true;
-        return Name::Transcript(TranscriptName { compressed, of_database, ..transcript });
+    let plain = bytes.strip_suffix(COMPRESSED);
+    let compressed = plain.is_some();
+    let (plain, is_hashed) = without_hash(plain.unwrap_or(bytes));
+    if let Some(archived) = Archived::read_plain(plain, &[RESET, DELETED]) {
+        let session = archived.of.strip_suffix(LIVE).filter(|session| !session.is_empty());
+        let origin = match (is_hashed, compressed) {
+            (true, _) => Origin::Database,
+            (false, true) => Origin::AppendedOrDatabase,
+            (false, false) => Origin::Appended,
+        };
+        let archived_at = Some(archived.at);
+        let transcript = TranscriptName { session, archived_at, compressed, origin };
+        return if is_copy(archived.of) { Name::Other } else { Name::Transcript(transcript) };
     }
     let Some(session) = bytes.strip_suffix(LIVE) else { return Name::Other };
-    if session.ends_with(b".trajectory") || is_checkpoint(session) || session.is_empty() {
+    if session.is_empty() || is_copy(bytes) {
         return Name::Other;
     }
     Name::Transcript(TranscriptName { session: Some(session), ..TranscriptName::default() })
 }
 
-fn archive(name: &[u8]) -> Option<TranscriptName<'_>> {
-    let (stem, time) = [&b".reset."[..], b".deleted."].iter().find_map(|marker| {
-        let at = memchr::memmem::rfind(name, marker)?;
-        Some((name.get(..at)?, archive_time(name.get(at + marker.len()..)?)?))
-    })?;
-    let session = stem.strip_suffix(LIVE).filter(|session| !session.is_empty());
-    Some(TranscriptName { session, archived_at: Some(time), ..TranscriptName::default() })
+/// A name without `.<32 hex>` at its end, and whether it had that.
+fn without_hash(name: &[u8]) -> (&[u8], bool) {
+    const HASH_LEN: usize = 32;
+    match name.len().checked_sub(1 + HASH_LEN).and_then(|at| name.split_at_checked(at)) {
+        Some((plain, [b'.', hash @ ..])) if hash.iter().all(u8::is_ascii_hexdigit) => (plain, true),
+        _ => (name, false),
+    }
 }
 
-/// `YYYY-MM-DDTHH-MM-SS[.mmm]Z`: an ISO time that can be part of a file name everywhere.
-fn archive_time(text: &[u8]) -> Option<Timestamp> {
-    let text = std::str::from_utf8(text).ok()?;
-    let (date, time) = text.split_once('T')?;
-    let time = time.strip_suffix('Z')?;
-    let (clock, millis) = time.split_once('.').map_or((time, None), |(a, b)| (a, Some(b)));
-    let digits = |text: &str, len| text.len() == len && text.bytes().all(|b| b.is_ascii_digit());
-    let fields = |text: &str, lens: [usize; 3]| {
-        let mut parts = text.split('-');
-        lens.iter().all(|&len| parts.next().is_some_and(|part| digits(part, len)))
-            && parts.next().is_none()
-    };
-    let well_formed = fields(date, [4, 2, 2])
-        && fields(clock, [2, 2, 2])
-        && millis.is_none_or(|millis| digits(millis, 3));
-    if !well_formed {
-        return None;
-    }
-    let iso = format!("{date}T{}.{}Z", clock.replace('-', ":"), millis.unwrap_or("000"));
-    let time: jiff::Timestamp = iso.parse().ok()?;
-    Timestamp::from_unix_millis(time.as_millisecond())
+/// Whether a file repeats what a transcript holds, or says where that is repeated.
+fn is_copy(name: &[u8]) -> bool {
+    name.ends_with(b".trajectory.jsonl")
+        || name.ends_with(b".trajectory-path.json")
+        || name.strip_suffix(LIVE).is_some_and(is_checkpoint)
 }
 
 /// Whether a stem ends in `.checkpoint.<uuid>`, in whatever case.
@@ -94,6 +79,8 @@ fn is_uuid(text: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use common_fs::Timestamp;
+
     use super::*;
 
     const UUID: &str = "0b4b2d3c-5d6e-4f70-8a9b-0c1d2e3f4a5b";
@@ -137,6 +124,13 @@ mod tests {
             "s.jsonl.bak",
             "s.jsonl.tmp",
             "s.jsonl.bak.2026-02-05T12-04-05.006Z",
+            "s.jsonl.bak.2026-02-05T12-04-05.006Z.zst",
+            "s.trajectory.jsonl.bak.2026-02-05T12-04-05.006Z",
+            "s.trajectory.jsonl.deleted.2026-02-05T12-04-05.006Z",
+            "s.trajectory.jsonl.reset.2026-02-05T12-04-05.006Z.zst",
+            "s.trajectory-path.json.deleted.2026-02-05T12-04-05.006Z",
+            "sessions.json.71.0b4b2d3c-5d6e-4f70-8a9b-0c1d2e3f4a5b.tmp",
+            "sessions.json.tmp.bak.2026-02-05T12-04-05.006Z",
             "s.jsonl.reset.2026-02-05",
             "s.jsonl.reset.2026-13-05T12-04-05Z",
             "s.jsonl.reset.2026-02-05T12:04:05Z",
@@ -153,6 +147,10 @@ mod tests {
         for name in [
             format!("s.checkpoint.{UUID}.jsonl"),
             format!("S.CHECKPOINT.{}.jsonl", UUID.to_uppercase()),
+            format!("s.checkpoint.{UUID}.jsonl.deleted.2026-02-05T12-04-05.006Z"),
+            format!("s.checkpoint.{UUID}.jsonl.deleted.2026-02-05T12-04-05.006Z.zst"),
+            format!("s.checkpoint.{UUID}.jsonl.bak.2026-02-05T12-04-05.006Z"),
+            format!("s.checkpoint.{UUID}.jsonl.bak.2026-02-05T12-04-05.006Z.zst"),
         ] {
             assert_eq!(kind(&name), Name::Other, "{name}");
         }
@@ -168,15 +166,13 @@ mod tests {
     fn archives_of_databases_are_known_for_what_they_are() {
         let archive = "s.jsonl.deleted.2026-02-05T12-04-05.006Z";
         let hash = "0123456789abcdef0123456789abcdef";
-        for (suffix, compressed) in
-            [(".zst", true), (&format!(".{hash}"), false), (&format!(".{hash}.zst"), true)]
-        {
-            let expected = TranscriptName {
-                session: Some(b"s"),
-                archived_at: Timestamp::from_unix_millis(1_770_293_045_006),
-                compressed,
-                of_database: true,
-            };
+        for (suffix, compressed, origin) in [
+            (".zst", true, Origin::AppendedOrDatabase),
+            (&format!(".{hash}"), false, Origin::Database),
+            (&format!(".{hash}.zst"), true, Origin::Database),
+        ] {
+            let archived_at = Timestamp::from_unix_millis(1_770_293_045_006);
+            let expected = TranscriptName { session: Some(b"s"), archived_at, compressed, origin };
             assert_eq!(kind(&format!("{archive}{suffix}")), Name::Transcript(expected), "{suffix}");
         }
         for other in

@@ -1,4 +1,5 @@
 use std::{
+    borrow::Cow,
     cmp::Reverse,
     collections::{HashMap, HashSet},
     ffi::OsStr,
@@ -96,10 +97,14 @@ fn classes(tokens: TokenCounts) -> [u64; 4] {
     [tokens.input, tokens.output, tokens.cache_creation, tokens.cache_read]
 }
 
+/// A path before it was archived, and as it is now.
+type Paths<'t> = ((Cow<'t, Path>, Cow<'t, OsStr>), (&'t Path, &'t OsStr));
+
 /// By what one of several transcripts of a session is chosen: how many events it knows, and else
 /// its path.
-fn knowledge<'t>(numbered: &Numbered<'t>) -> (usize, Reverse<(&'t Path, &'t OsStr)>) {
-    (numbered.transcript.log.keys().len(), Reverse((numbered.dir, numbered.name)))
+fn knowledge<'t>(numbered: &Numbered<'t>) -> (usize, Reverse<Paths<'t>>) {
+    let paths = (numbered.before_archiving(), (numbered.dir, numbered.name));
+    (numbered.transcript.log.keys().len(), Reverse(paths))
 }
 
 pub(super) fn inherited(transcripts: &[Numbered<'_>]) -> HashMap<usize, Inherited> {

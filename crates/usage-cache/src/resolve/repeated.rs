@@ -1,4 +1,4 @@
-use std::{cmp::Reverse, ffi::OsStr, path::Path};
+use std::{borrow::Cow, cmp::Reverse, ffi::OsStr, path::Path};
 
 use super::Numbered;
 use crate::{Key, log::Logged};
@@ -18,11 +18,17 @@ pub(super) struct Repeated {
 
 /// A transcript, and how many events at its beginning are not its own.
 pub(super) struct Own<'t> {
-    pub(super) numbered: Numbered<'t>,
-    pub(super) copied: usize,
+    numbered: Numbered<'t>,
+    copied: usize,
+    /// Its path before it was archived.
+    was: (Cow<'t, Path>, Cow<'t, OsStr>),
 }
 
 impl<'t> Own<'t> {
+    pub(super) fn new(numbered: Numbered<'t>, copied: usize) -> Self {
+        Self { numbered, copied, was: numbered.before_archiving() }
+    }
+
     fn keys(&self) -> &'t [Key] {
         self.numbered.transcript.log.keys().get(self.copied..).unwrap_or_default()
     }
@@ -37,8 +43,9 @@ impl<'t> Own<'t> {
 type Recorded = (usize, u64, u64, bool);
 
 /// By what it is decided who counts an event: whether the transcript exists, what it recorded,
-/// whether it is still shown there, and its path, of which the first counts.
-type Rank<'t> = (bool, u64, u64, bool, Reverse<(&'t Path, &'t OsStr)>);
+/// whether it is still shown there, and its path before it was archived and now, of which the first
+/// counts.
+type Rank<'t> = (bool, u64, u64, bool, Reverse<[(&'t Path, &'t OsStr); 2]>);
 
 impl Repeated {
     pub(super) fn among(transcripts: &[Own<'_>]) -> Self {
@@ -79,7 +86,13 @@ impl Repeated {
     }
 }
 
-fn rank<'t>(transcripts: &[Own<'t>], (at, output, total, visible): Recorded) -> Option<Rank<'t>> {
-    let Numbered { dir, name, transcript, .. } = transcripts.get(at)?.numbered;
-    Some((transcript.gone_since.is_none(), output, total, visible, Reverse((dir, name))))
+fn rank<'t>(
+    transcripts: &'t [Own<'t>],
+    (at, output, total, visible): Recorded,
+) -> Option<Rank<'t>> {
+    let own = transcripts.get(at)?;
+    let (was_in, was) = (own.was.0.as_ref(), own.was.1.as_ref());
+    let Numbered { dir, name, transcript, .. } = own.numbered;
+    let path = Reverse([(was_in, was), (dir, name)]);
+    Some((transcript.gone_since.is_none(), output, total, visible, path))
 }

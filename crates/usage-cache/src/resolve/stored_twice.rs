@@ -4,7 +4,7 @@ use std::{
 };
 
 use super::Numbered;
-use crate::{Name, OpenClaw, Source as _, openclaw};
+use crate::{Name, OpenClaw, Origin, Source as _, openclaw, transcript::Transcript};
 
 /// A session, as what is known of it in a database and in files.
 #[derive(Default)]
@@ -36,12 +36,21 @@ pub(super) fn stored_twice(transcripts: &[Numbered<'_>]) -> HashSet<usize> {
             && agents.contains(agent)
             && let Name::Transcript(name) = OpenClaw.classify(numbered.name)
             && let Some(session) = name.session
-            && !name.of_database
+            && is_of_file(name.origin, numbered.transcript)
         {
             sessions.entry((agent, session)).or_default().in_files.push(*numbered);
         }
     }
     sessions.values().flat_map(Session::without).collect()
+}
+
+/// Whether a transcript was a file before it was archived, or is one still.
+fn is_of_file(origin: Origin, transcript: &Transcript) -> bool {
+    match origin {
+        Origin::Appended | Origin::Finished => true,
+        Origin::AppendedOrDatabase => transcript.as_file,
+        Origin::Database => false,
+    }
 }
 
 impl Session<'_> {

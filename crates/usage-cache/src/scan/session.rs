@@ -138,6 +138,7 @@ impl Scanner<'_> {
         let transcript = Box::new(Transcript {
             source: Arc::from(dir.source.name()),
             version: dir.source.version(),
+            as_file: false,
             fingerprint,
             scanned_at,
             parsed_to: row.end,

@@ -176,6 +176,70 @@ fn a_session_that_goes_on_after_it_was_archived_counts_all() {
     }
 }
 
+/// Deletes a session, and leaves an archive of it that is named as by earlier versions, or as by
+/// whoever compresses a file; in this directory below that of the sessions.
+fn archive_without_generation(machine: &Machine, agent: &mut AgentDb, session: &str, dir: &str) {
+    agent.delete_session(session, Encoding::Zstd).unwrap();
+    agent.publish(session).unwrap();
+    agent.forget_blob(session).unwrap();
+    let sessions = machine.openclaw().join("agents/main/sessions");
+    fs_err::create_dir_all(sessions.join(dir)).unwrap();
+    let names = fs_err::read_dir(&sessions).unwrap().map(|entry| entry.unwrap().file_name());
+    let mut names = names.map(|name| name.into_string().unwrap());
+    let name = names.find(|name| name.starts_with(session)).unwrap();
+    let (stem, _) = name.split_once("Z.").unwrap();
+    let renamed = format!("{stem}Z.zst");
+    fs_err::rename(sessions.join(name), sessions.join(dir).join(renamed)).unwrap();
+}
+
+#[test]
+fn an_archive_without_a_generation_is_of_the_database_where_there_is_one() {
+    for dir in ["", "archive"] {
+        let machine = Machine::new();
+        let mut agent = AgentDb::create(&machine.openclaw(), "main").unwrap();
+        let session = agent.add_session_of(&CORPUS, 0, 5).unwrap();
+        let other = agent.add_session_of(&CORPUS, 1, 5).unwrap();
+        agent.fork(&session, "fork", 3).unwrap();
+        agent.fork(&other, "other fork", 2).unwrap();
+        for session in [session, other] {
+            archive_without_generation(&machine, &mut agent, &session, dir);
+            assert_eq!(events(&machine), agent.truth().all.events, "{dir}");
+        }
+    }
+}
+
+#[test]
+fn a_session_counts_from_its_archive_when_its_database_is_gone() {
+    for dir in ["", "archive"] {
+        let machine = Machine::new();
+        let mut agent = AgentDb::create(&machine.openclaw(), "main").unwrap();
+        let session = agent.add_session_of(&CORPUS, 0, 5).unwrap();
+        let all = agent.truth().all.events;
+        assert_eq!(events(&machine), all);
+        archive_without_generation(&machine, &mut agent, &session, dir);
+        drop(agent);
+        fs_err::remove_dir_all(machine.openclaw().join("agents/main/agent")).unwrap();
+        assert_eq!(events(&machine), all, "{dir}");
+        let usage = machine.refresh().usage;
+        assert_eq!(summary(&usage, Gone::Exclude).totals.events, all, "{dir}");
+    }
+}
+
+#[test]
+fn a_file_in_the_directory_of_archives_is_of_before_the_database() {
+    let machine = Machine::new();
+    let db = empty(&machine);
+    let sessions = machine.openclaw().join("agents/main/sessions/archive");
+    fs_err::create_dir_all(&sessions).unwrap();
+    let line = event("a", "null") + "\n";
+    for session in ["s", "t"] {
+        let name = format!("{session}.jsonl.deleted.2026-02-05T12-04-05Z");
+        fs_err::write(sessions.join(name), &line).unwrap();
+    }
+    write(&db, "s", &[event("a", "null"), event("b", "\"a\"")]);
+    assert_eq!(events(&machine), 2 + 1);
+}
+
 #[test]
 fn the_last_line_of_an_archive_counts_without_a_line_end() {
     use sha2::Digest as _;

@@ -1,17 +1,23 @@
 //! Nothing that was seen is lost or counted twice, whatever becomes of it.
 
-use std::{ops::ControlFlow, time::Duration};
+use std::{ops::ControlFlow, path::PathBuf, time::Duration};
 
 use common_fs::sim::{Faults, Sim};
 use proptest::prelude::*;
 
-use crate::world::{World, answer, answer_at, path, session, tokens};
+use crate::{
+    sweep::{Sweep, restore},
+    world::{World, answer, answer_at, path, session, tokens},
+};
 
 #[derive(Clone, Debug)]
 enum Life {
     /// So many tokens in an hour of the year.
     Write(usize, u64, u32),
     Archive(usize),
+    /// It is archived, and may be brought back.
+    Sweep(usize, Sweep),
+    Restore(usize),
     Rename(usize),
     /// The transcript gets another name, and another session takes its place.
     Rotate(usize, u64),
@@ -64,6 +70,8 @@ fn life() -> impl Strategy<Value = Life> {
             .prop_map(|(nth, tokens, hour)| Life::Write(nth, tokens, hour)),
         1 => (nth.clone(), 1_u64..1_000).prop_map(|(nth, tokens)| Life::Rotate(nth, tokens)),
         1 => nth.clone().prop_map(Life::Archive),
+        3 => (nth.clone(), Sweep::any()).prop_map(|(nth, sweep)| Life::Sweep(nth, sweep)),
+        3 => nth.clone().prop_map(Life::Restore),
         1 => nth.clone().prop_map(Life::Rename),
         1 => (nth.clone(), nth.clone()).prop_map(|(from, to)| Life::RenameOver(from, to)),
         1 => nth.prop_map(Life::Delete),
@@ -82,6 +90,8 @@ proptest! {
         // The current name of each session and its tokens, and how often one was begun.
         let mut sessions: Vec<Option<(String, u64)>> = vec![None; 6];
         let (mut begun, mut expected) = (0, 0);
+        // The archive, name and tokens of those that may be brought back.
+        let mut swept: Vec<(PathBuf, String, u64)> = Vec::new();
         for (life, end) in lives {
             match life {
                 Life::Write(nth, tokens, hour) => {
@@ -110,6 +120,20 @@ proptest! {
                     if let Some((name, _)) = sessions[nth].take() {
                         let archive = format!("{name}.deleted.2026-09-02T00-00-00.000Z");
                         world.sim.fs.rename(path(&name), path(&archive));
+                    }
+                }
+                Life::Sweep(nth, sweep) => {
+                    if let Some((name, tokens)) = sessions[nth].take() {
+                        let archive = sweep.archive(&world, &path(&name));
+                        swept.push((archive, name, tokens));
+                    }
+                }
+                Life::Restore(nth) => {
+                    if sessions[nth].is_none()
+                        && let Some((archive, name, tokens)) = swept.pop()
+                    {
+                        restore(&world, &archive, &path(&name));
+                        sessions[nth] = Some((name, tokens));
                     }
                 }
                 Life::Rename(nth) => {

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod adding_a_source;
+mod archives;
 mod cache_file;
 mod checkpoints;
 mod claude;
@@ -24,6 +25,7 @@ mod races;
 mod refresh;
 mod runtime;
 mod sources;
+mod sweep;
 mod trace;
 mod vectors;
 mod world;

@@ -7,12 +7,13 @@ use common_fs::{
     observe::Errno,
     sim::{Faults, Sim},
 };
-use proptest::prelude::*;
+use proptest::{prelude::*, sample::select};
 use usage_cache::{Gone, Prices, Query, Summary, UsageCache, Zone};
 
 use crate::{
-    runtime::{self, Runtime},
-    world::{World, answer_at, path},
+    runtime::{self, DATABASE, Runtime},
+    sweep::{Sweep, archives_of, restore_slowly},
+    world::{CACHE, World, all, answer_at, path},
 };
 
 const FILES: usize = 4;
@@ -27,6 +28,12 @@ enum Step {
     Truncate(usize, prop::sample::Index),
     Rename(usize, usize),
     Archive(usize),
+    /// As a sweep does it; where there is a moment between, somebody may look then.
+    Sweep(usize, Sweep, Look),
+    /// The last one that was swept is brought back.
+    Restore(usize, Look),
+    /// The agent has a database from here on, or has none any more.
+    Database(bool),
     Delete(usize),
     /// Sets the modification time, now and then to the one that it had.
     Touch(usize, i64),
@@ -43,6 +50,25 @@ enum Step {
     PowerCut(prop::sample::Index, u64),
 }
 
+/// Whether there is a refresh between two steps.
+#[derive(Clone, Copy, Debug)]
+enum Look {
+    Away,
+    There,
+}
+
+impl Look {
+    fn any() -> impl Strategy<Value = Self> {
+        select(vec![Self::Away, Self::There])
+    }
+
+    fn at(self, world: &World) {
+        if let Self::There = self {
+            drop(world.refresh());
+        }
+    }
+}
+
 fn step(runtime: Runtime) -> impl Strategy<Value = Step> {
     let content = || runtime.content();
     let file = 0..FILES;
@@ -54,6 +80,10 @@ fn step(runtime: Runtime) -> impl Strategy<Value = Step> {
         1 => (file.clone(), at()).prop_map(|(file, at)| Step::Truncate(file, at)),
         1 => (file.clone(), file.clone()).prop_map(|(from, to)| Step::Rename(from, to)),
         1 => file.clone().prop_map(Step::Archive),
+        4 => (file.clone(), Sweep::any(), Look::any())
+            .prop_map(|(file, sweep, look)| Step::Sweep(file, sweep, look)),
+        3 => (file.clone(), Look::any()).prop_map(|(file, look)| Step::Restore(file, look)),
+        1 => any::<bool>().prop_map(Step::Database),
         1 => file.clone().prop_map(Step::Delete),
         1 => (file, -3_i64..3).prop_map(|(file, seconds)| Step::Touch(file, seconds)),
         2 => (0_u64..30_000).prop_map(|millis| Step::Wait(Duration::from_millis(millis))),
@@ -102,6 +132,16 @@ fn take(world: &mut World, runtime: Runtime, step: Step) {
         Step::Archive(file) if exists(file) => {
             fs.rename(at(file), runtime.archive(file));
         }
+        Step::Sweep(file, sweep, look) if exists(file) => {
+            sweep.put_away_slowly(world, &at(file), "deleted", || look.at(world));
+        }
+        Step::Restore(file, look) if !exists(file) => {
+            if let Some(archive) = archives_of(world, &at(file)).last() {
+                restore_slowly(world, archive, &at(file), || look.at(world));
+            }
+        }
+        Step::Database(true) => fs.put(DATABASE, b"database"),
+        Step::Database(false) if fs.content(DATABASE).is_some() => fs.remove(DATABASE),
         Step::Delete(file) if exists(file) => fs.remove(at(file)),
         Step::Touch(file, seconds) if exists(file) => {
             let modified = fs.stat(at(file)).unwrap().modified;
@@ -111,6 +151,9 @@ fn take(world: &mut World, runtime: Runtime, step: Step) {
         Step::Truncate(..)
         | Step::Rename(..)
         | Step::Archive(_)
+        | Step::Sweep(..)
+        | Step::Restore(..)
+        | Step::Database(_)
         | Step::Delete(_)
         | Step::Touch(..) => (),
         Step::Wait(span) => world.sim.clock.advance(span),
@@ -129,6 +172,7 @@ fn take(world: &mut World, runtime: Runtime, step: Step) {
             // leaves their size and times is not noticed before they change again.
             fs.sync_below(runtime.dir());
             fs.sync_below(runtime.archive(0).parent().unwrap());
+            fs.sync_below(Path::new(DATABASE).parent().unwrap());
             drop(world.refresh_with(Faults::none().die(nth.index(operations(world)))));
             world.sim.fs = fs.power_loss(seed);
         }
@@ -146,7 +190,7 @@ fn answers(usage: &UsageCache) -> (Summary, [u64; 2]) {
 proptest! {
     #[test]
     fn a_refresh_finds_what_a_scan_from_nothing_finds(
-        granularity in prop::sample::select(vec![1, 4_000_000, 2_000_000_000]),
+        granularity in select(vec![1, 4_000_000, 2_000_000_000]),
         (runtime, steps) in Runtime::any().prop_flat_map(|runtime| {
             (Just(runtime), prop::collection::vec(step(runtime), 0..30))
         }),
@@ -200,6 +244,60 @@ proptest! {
         let (first, second) = (total(&events), total(&shuffled));
         prop_assert_eq!(first.totals.tokens.total, events.iter().map(|event| event.1).sum::<u64>());
         prop_assert_eq!(first, second);
+    }
+
+    /// However much of what was known, and at whatever moment somebody looked: transcripts that are
+    /// archived and brought back, and not written to, are counted as they were.
+    #[test]
+    fn a_sweep_changes_no_answer_and_neither_does_taking_it_back(
+        (runtime, contents) in Runtime::any().prop_flat_map(|runtime| {
+            (Just(runtime), prop::collection::vec(runtime.content(), FILES))
+        }),
+        steps in prop::collection::vec((0..FILES, Sweep::any(), Look::any(), 0..6), 1..9),
+    ) {
+        let world = runtime::world();
+        for (file, content) in contents.iter().enumerate() {
+            world.sim.fs.put(runtime.path(file), content);
+        }
+        world.wait();
+        let before = all(&world.cold());
+        let mut is_known = false;
+        for (file, sweep, look, then) in steps {
+            let path = runtime.path(file);
+            if let Some(archive) = archives_of(&world, &path).pop() {
+                restore_slowly(&world, &archive, &path, || {
+                    look.at(&world);
+                    // In both places, it may count twice, until somebody looks again.
+                    is_known = false;
+                });
+            } else {
+                let mut seen = before.totals;
+                sweep.put_away_slowly(&world, &path, "deleted", || {
+                    if let Look::There = look {
+                        seen = all(&world.refresh().usage).totals;
+                    }
+                });
+                // Of several records of an answer, that of what is there counts.
+                if is_known && let Runtime::OpenClaw = runtime {
+                    prop_assert_eq!(seen, before.totals);
+                }
+            }
+            world.wait();
+            match then {
+                0 => continue,
+                1 if world.sim.fs.content(CACHE).is_some() => world.sim.fs.remove(CACHE),
+                2 => {
+                    let nth = operations(&world) / 2;
+                    drop(world.refresh_with(Faults::none().die(nth)));
+                }
+                _ => (),
+            }
+            let usage = world.refresh().usage;
+            prop_assert!(usage.gone().is_empty(), "{:?}", usage.gone());
+            prop_assert_eq!(&all(&usage), &before);
+            prop_assert_eq!(&all(&world.cold()), &before);
+            is_known = true;
+        }
     }
 
     /// Who counts what several transcripts record does not depend on the order in which they are

@@ -1,6 +1,6 @@
 //! Made-up lines of each runtime, for properties.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use proptest::{prelude::*, sample::select};
 use usage_cache::{Claude, Codex, Place};
@@ -19,6 +19,8 @@ const PROJECT: &str = "/h/.claude/projects/p";
 const OTHER_PROJECT: &str = "/h/.claude/projects/q/s/subagents";
 const ROLLOUTS: &str = "/h/.codex/sessions/2026/02/05";
 const ARCHIVED: &str = "/h/.codex/archived_sessions";
+/// Where a database of OpenClaw would be. Nobody reads it here.
+pub(crate) const DATABASE: &str = "/h/.openclaw/agents/main/agent/openclaw-agent.sqlite";
 
 impl Runtime {
     pub(crate) fn any() -> impl Strategy<Value = Self> {
@@ -68,6 +70,8 @@ impl Runtime {
 /// A world with the transcripts of all runtimes.
 pub(crate) fn world() -> World {
     let mut world = World::new();
+    let database_dir = Path::new(DATABASE).parent().unwrap();
+    world.sim.fs.make_dir(database_dir);
     for dir in [PROJECT, OTHER_PROJECT, ROLLOUTS, ARCHIVED] {
         world.sim.fs.make_dir(dir);
     }
@@ -95,9 +99,15 @@ fn time() -> impl Strategy<Value = String> {
     ]
 }
 
+/// Answers of which some have the same name, which means nothing in files.
 fn openclaw_line() -> impl Strategy<Value = String> {
+    let id = prop::option::weighted(0.5, 0..4);
+    let answer = (time(), 1_u64..1_000, id).prop_map(|(time, tokens, id)| {
+        let id = id.map_or_else(|| "{".to_owned(), |id| format!("{{\"id\":\"{id}\","));
+        answer_at(&time, tokens).replacen('{', &id, 1)
+    });
     prop_oneof![
-        7 => (time(), 1_u64..1_000).prop_map(|(time, tokens)| answer_at(&time, tokens)),
+        7 => answer,
         1 => "[a-z]{0,20}".prop_map(|id| session(&id)),
     ]
 }

@@ -25,6 +25,8 @@ pub(super) struct TranscriptRow<'a> {
     source: Cow<'a, str>,
     #[serde(default = "v1_source_version")]
     source_version: u32,
+    #[serde(default, skip_serializing_if = "is_false")]
+    as_file: bool,
     dev: u64,
     ino: u64,
     size_bytes: u64,
@@ -144,6 +146,7 @@ impl TranscriptRow<'_> {
         Self {
             source: Cow::Owned(transcript.source.to_string()),
             source_version: transcript.version,
+            as_file: transcript.as_file,
             dev: fingerprint.id.dev,
             ino: fingerprint.id.ino,
             size_bytes: fingerprint.size_bytes,
@@ -193,6 +196,7 @@ impl TranscriptRow<'_> {
         Some(Transcript {
             source: sources.intern(&self.source),
             version: self.source_version,
+            as_file: self.as_file,
             fingerprint: Fingerprint {
                 id: FileId { dev: self.dev, ino: self.ino },
                 size_bytes: self.size_bytes,
