@@ -390,3 +390,37 @@ fn the_demo_shows_all_of_it() {
         demo["restore"]["rows"].as_array().map(|rows| rows.len() as u64)
     );
 }
+
+#[test]
+fn sessions_in_a_database_are_planned_and_never_touched() {
+    use demo_corpus::{Corpus, openclaw_db};
+
+    let home = Home::empty();
+    let state = home.path(".openclaw");
+    fs_err::create_dir_all(&state).unwrap();
+    let (db, _) = openclaw_db::corpus(&Corpus { sessions: 100, ..Corpus::SMALL }, &state).unwrap();
+    db.close().unwrap();
+    let sessions = state.join("agents/main/sessions");
+    write(&sessions.join("sessions.json"), b"{}");
+    write(&sessions.join("old.jsonl.migrated"), b"{}\n");
+    let before = tree(&sessions);
+
+    let plan = home.json(&["--json"]);
+    let place = &plan["places"][0];
+    assert!(place["database"].as_str().unwrap().ends_with("openclaw-agent.sqlite"), "{place}");
+    let rows = place["rows"].as_array().unwrap();
+    assert!(50 < rows.len() && rows.iter().any(|row| 0 < row["bytes"].as_u64().unwrap()));
+    let standing = &place["databaseStanding"];
+    assert_eq!(standing["sessions"]["count"].as_u64().unwrap(), rows.len() as u64);
+    assert!(0 < standing["unpublishedArchives"]["count"].as_u64().unwrap(), "{standing}");
+    assert_eq!(standing["leftovers"]["count"], 2, "{standing}");
+    let text = home.stdout(&["orphans"]);
+    assert!(text.contains("old.jsonl.migrated") && text.contains("leftover"), "{text}");
+    assert!(home.stdout(&["status"]).contains("in a database"));
+
+    let output = home.run(&["sweep", "--yes"]);
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("openclaw sessions cleanup --dry-run"), "{text}");
+    assert_eq!(tree(&sessions), before);
+}

@@ -234,6 +234,9 @@ impl State {
         }
         body.pending.push(change);
         let now = self.stamp();
+        if let Some(node) = self.nodes.get_mut(&dir) {
+            (node.modified, node.changed) = (now, now);
+        }
         for (id, grow) in come.iter().map(|id| (id, true)).chain(gone.iter().map(|id| (id, false)))
         {
             if let Some(node) = self.nodes.get_mut(id) {

@@ -9,7 +9,7 @@ use std::{
 };
 
 use common_fs::{
-    Access, DirEntry, File, FileKind, Fs as _, FsError, Overwrite, Refusal,
+    Access, DirEntry, File, FileKind, Fs as _, FsError, Overwrite, Refusal, Sub, Timestamp,
     lines::{Buffer, Limits, Line, LineReader},
     observe::Errno,
     read_whole,
@@ -82,6 +82,10 @@ fn names_that_are_not_single_are_refused_by_every_method() {
                 failure(dir.link(file, bad)),
                 failure(dir.remove(bad)),
                 failure(dir.read_link(bad)),
+                failure(dir.remove_dir(bad)),
+                failure(dir.transfer(bad, file, Sub::Into(file))),
+                failure(dir.transfer(file, bad, Sub::Into(file))),
+                failure(dir.transfer(file, file, Sub::OutOf(bad))),
             ];
             for error in errors {
                 assert_eq!(error.refusal(), Some(&Refusal::BadName), "{error}");
@@ -395,5 +399,91 @@ fn an_advisory_lock_has_one_holder() {
         assert!(!second.try_lock().unwrap());
         drop(first);
         assert!(second.try_lock().unwrap());
+    });
+}
+
+#[test]
+fn what_moves_between_a_directory_and_one_in_it_overwrites_nothing() {
+    on_both(|world| {
+        world.put("file", b"x");
+        world.put("other", b"y");
+        world.make_dir("sub");
+        world.symlink("link", Path::new("sub"));
+        let dir = world.dir();
+        let name = OsStr::new;
+        dir.transfer(name("file"), name("moved"), Sub::Into(name("sub"))).unwrap();
+        assert_eq!(world.content("file"), None);
+        assert_eq!(world.content("sub/moved").as_deref(), Some(&b"x"[..]));
+        let taken = dir.transfer(name("other"), name("moved"), Sub::Into(name("sub")));
+        assert!(failure(taken).is_already_exists());
+        let taken = dir.transfer(name("moved"), name("other"), Sub::OutOf(name("sub")));
+        assert!(failure(taken).is_already_exists());
+        for sub in ["link", "other", "none"] {
+            assert!(dir.transfer(name("other"), name("z"), Sub::Into(name(sub))).is_err(), "{sub}");
+        }
+        assert_eq!(world.content("other").as_deref(), Some(&b"y"[..]));
+        dir.transfer(name("moved"), name("file"), Sub::OutOf(name("sub"))).unwrap();
+        assert_eq!(world.content("file").as_deref(), Some(&b"x"[..]));
+        // Directories move the same way.
+        world.make_dir("tree");
+        dir.transfer(name("tree"), name("tree"), Sub::Into(name("sub"))).unwrap();
+        assert!(world.dir().open_dir(name("sub")).unwrap().open_dir(name("tree")).is_ok());
+    });
+}
+
+#[test]
+fn only_empty_directories_are_removed() {
+    on_both(|world| {
+        world.make_dir("empty");
+        world.make_dir("full");
+        world.put("full/file", b"x");
+        world.put("file", b"x");
+        let dir = world.dir();
+        dir.remove_dir("empty".as_ref()).unwrap();
+        assert!(failure(dir.stat("empty".as_ref())).is_not_found());
+        assert_eq!(
+            failure(dir.remove_dir("full".as_ref())).kind(),
+            io::ErrorKind::DirectoryNotEmpty
+        );
+        assert_eq!(failure(dir.remove_dir("file".as_ref())).kind(), io::ErrorKind::NotADirectory);
+        assert!(failure(dir.remove_dir("none".as_ref())).is_not_found());
+    });
+}
+
+#[test]
+fn the_time_of_a_file_can_be_set() {
+    on_both(|world| {
+        world.put("file", b"x");
+        let dir = world.dir();
+        for millis in [0, -1, 1_700_000_000_123] {
+            let time = Timestamp::from_unix_millis(millis).unwrap();
+            dir.open("file".as_ref(), Access::Read).unwrap().set_modified(time).unwrap();
+            assert_eq!(dir.stat("file".as_ref()).unwrap().modified, time);
+        }
+    });
+}
+
+#[test]
+fn a_file_system_tells_how_much_room_it_has() {
+    on_both(|world| {
+        let space = world.dir().space().unwrap();
+        assert!(0 < space.total_bytes && space.available_bytes <= space.total_bytes);
+    });
+}
+
+#[test]
+fn a_new_name_shows_in_the_times_of_its_directory() {
+    on_both(|world| {
+        world.make_dir("sub");
+        let dir = world.dir();
+        let before = dir.stat("sub".as_ref()).unwrap();
+        // The clock of a file system may be coarser than that of the machine.
+        let mut tries = 0..200_000;
+        let changed = tries.any(|nth: u32| {
+            world.put(&format!("sub/{}", nth % 10), b"x");
+            dir.open_dir("sub".as_ref()).unwrap().remove(format!("{}", nth % 10).as_ref()).unwrap();
+            dir.stat("sub".as_ref()).unwrap().modified != before.modified
+        });
+        assert!(changed);
     });
 }

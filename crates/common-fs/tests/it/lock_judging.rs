@@ -176,3 +176,25 @@ fn a_lock_file_that_may_not_be_read_is_somebodys() {
     let holder = busy(Host { fs: &fs, ..sim.host() });
     assert_eq!((holder.pid, holder.because), (None, HeldBecause::Unreadable));
 }
+
+#[test]
+fn a_stale_lock_is_handed_over_and_its_guard_does_not_stay() {
+    use common_fs::{
+        Fs as _,
+        lock::{Verdict, inspect, with_stale},
+    };
+
+    let sim = machine();
+    let dir = sim.fs.open_dir("/state".as_ref()).unwrap();
+    let name = "store.lock".as_ref();
+    let act = || dir.rename(name, "away".as_ref(), common_fs::Overwrite::Refuse);
+    assert_eq!(inspect(sim.host(), dir.as_ref(), name).unwrap(), Verdict::Gone);
+    assert!(!with_stale(sim.host(), dir.as_ref(), name, act).unwrap());
+    put(&sim, &here(json!({"pid": LIVING})));
+    assert!(matches!(inspect(sim.host(), dir.as_ref(), name).unwrap(), Verdict::Held(_)));
+    assert!(!with_stale(sim.host(), dir.as_ref(), name, act).unwrap());
+    put(&sim, &here(json!({"pid": DEAD})));
+    assert_eq!(inspect(sim.host(), dir.as_ref(), name).unwrap(), Verdict::Stale);
+    assert!(with_stale(sim.host(), dir.as_ref(), name, act).unwrap());
+    assert_eq!(sim.fs.names("/state"), ["away"]);
+}

@@ -1,7 +1,9 @@
 //! The library as its users see it.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod places;
 mod plans;
+mod reapers;
 mod safety;
 mod sweeps;
 mod world;

@@ -130,3 +130,24 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_transcript_that_a_row_reaches_by_another_path_stays() {
+    for file in [
+        "/h/link-to-state/agents/main/sessions/r.jsonl",
+        "/other//place/r.jsonl",
+        "/s/agents/main/sessions//r.jsonl",
+        "./r.jsonl",
+    ] {
+        let store = format!(
+            r#"{{"agent:a:cron:j:run:r":{{"sessionId":"r","updatedAt":1}},"agent:a:main":{{"sessionFile":"{file}"}}}}"#
+        );
+        let plan = World::new(&store, &[("r.jsonl", 999)]).plan(&seed(24));
+        assert_eq!(plan.files[0].verdict.reason(), "referenced", "{file}");
+    }
+    // OpenClaw, too, knows a directory of sessions by the end of its path.
+    let store = r#"{"agent:a:cron:j:run:r":{"sessionId":"x","updatedAt":1,"sessionFile":"/old/home/agents/main/sessions/r.jsonl"}}"#;
+    let plan = World::new(store, &[("r.jsonl", 999)]).plan(&seed(24));
+    assert_eq!(plan.rows[0].unsafe_file, None);
+    assert_eq!(plan.files[0].verdict.reason(), "with-session");
+}
