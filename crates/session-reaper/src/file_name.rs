@@ -31,8 +31,10 @@ pub enum Layout {
 pub enum FileClass<'n> {
     /// The store itself.
     Store,
-    /// The lock of the store, or what guards it.
+    /// The lock of the store.
     StoreLock,
+    /// What guarded a stale lock while it was judged: `<lock>.guard`.
+    LockGuard,
     /// A new store that somebody was writing: `sessions.json.<pid>.<uuid>.tmp`.
     StoreTemp {
         /// The process that wrote it, if the name tells.
@@ -167,6 +169,11 @@ fn codex_session(name: &str) -> Option<&str> {
 }
 
 fn openclaw(name: &str) -> FileClass<'_> {
+    if let Some(lock) = name.strip_suffix(".guard")
+        && matches!(openclaw(lock), FileClass::StoreLock | FileClass::TranscriptLock { .. })
+    {
+        return FileClass::LockGuard;
+    }
     if let Some(suffix) = name.strip_prefix(STORE) {
         return match store_class(suffix) {
             FileClass::Other => archived_leftover(name).unwrap_or(FileClass::Other),
@@ -196,7 +203,7 @@ fn archived_leftover(name: &str) -> Option<FileClass<'_>> {
 fn store_class(suffix: &str) -> FileClass<'static> {
     match suffix {
         "" => return FileClass::Store,
-        ".lock" | ".lock.guard" => return FileClass::StoreLock,
+        ".lock" => return FileClass::StoreLock,
         _ => (),
     }
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -302,6 +309,8 @@ mod tests {
             ("s.trajectory-path.json", "Companion { session: \"s\" }".to_owned()),
             (&format!("s.checkpoint.{UUID}.jsonl"), "Companion { session: \"s\" }".to_owned()),
             ("s.jsonl.lock", "TranscriptLock { of: \"s.jsonl\" }".to_owned()),
+            ("s.jsonl.lock.guard", "LockGuard".to_owned()),
+            ("sessions.json.lock.guard", "LockGuard".to_owned()),
             ("s.jsonl.migrated", "Other".to_owned()),
             ("s.jsonl.pre-doctor-x-repair-1.bak", "Other".to_owned()),
             ("notes.txt", "Other".to_owned()),

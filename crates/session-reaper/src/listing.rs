@@ -257,6 +257,7 @@ impl Reader<'_> {
             FileClass::StoreTemp { pid: Some(pid) } => {
                 used(processes.state(pid) != ProcessState::Dead)
             }
+            FileClass::LockGuard => used(!can_be_taken(dir, name)?),
             FileClass::OwnTemp { owner } => used(!owner.is_dead(processes)),
             _ => Judged::NotJudged,
         })
@@ -296,6 +297,15 @@ impl Reader<'_> {
         // That a directory was copied or moved says nothing of the session.
         file.modified = newest.unwrap_or(file.modified);
         Ok(())
+    }
+}
+
+/// Whether nobody has an advisory lock.
+fn can_be_taken(dir: &dyn Dir, name: &OsStr) -> Result<bool, FsError> {
+    match dir.open(name, Access::Read).and_then(|file| file.try_lock()) {
+        Err(error) if error.is_not_found() => Ok(true),
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => Ok(false),
+        taken => taken,
     }
 }
 

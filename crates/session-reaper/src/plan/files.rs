@@ -38,7 +38,7 @@ impl<'j, 's> Files<'j, 's> {
         for (nth, file) in self.snapshot.files.iter().enumerate() {
             let verdict = match self.index.class(nth) {
                 FileClass::Archive { of, reason, at, .. } => self.archive(file, of, reason, at),
-                FileClass::OwnTemp { .. } if file.kind == FileKind::File => {
+                FileClass::OwnTemp { .. } | FileClass::LockGuard if file.kind == FileKind::File => {
                     match (file.judged, common_fs::temp::ORPHAN_AGE) {
                         (Judged::Abandoned, age) => {
                             after(self.now, file.modified, Some(age), Go::OwnTemp)

@@ -71,7 +71,7 @@ pub enum Go {
     StaleLock,
     /// Whoever wrote it did not finish.
     LeakedTemp,
-    /// An unfinished copy of ours.
+    /// An unfinished copy of ours, or a guard that nobody needs any more.
     OwnTemp,
     /// It was archived long ago.
     ArchiveExpired,

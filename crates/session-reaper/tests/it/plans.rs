@@ -177,6 +177,22 @@ fn remnants_go_when_they_are_old_and_nobody_uses_them() {
 }
 
 #[test]
+fn what_a_kill_left_of_ours_goes_after_ten_minutes() {
+    let names = [".s.jsonl.deleted.x.zst.999999.5.0.tmp", "s.jsonl.lock.guard"];
+    let world = World::new("{}", &[(names[0], 1), (names[1], 1)]);
+    let expected = names.map(|name| format!("{name} own-temp"));
+    assert_eq!(reasons(&world.plan(&Policy::SAFE)), expected);
+    let world = World::new("{}", &[(names[0], 0), (names[1], 0)]);
+    assert!(world.plan(&Policy::SAFE).is_nothing());
+    // Somebody is at it.
+    let world = World::new("{}", &[(names[1], 1)]);
+    let dir = common_fs::Fs::open_dir(&world.sim.fs, crate::world::DIR.as_ref()).unwrap();
+    let file = dir.open(names[1].as_ref(), common_fs::Access::Read).unwrap();
+    assert!(file.try_lock().unwrap());
+    assert!(world.plan(&Policy::SAFE).is_nothing());
+}
+
+#[test]
 fn openclaw_leaves_abandoned_locks_and_temporary_stores() {
     let uuid = "0a1b2c3d-0000-4000-8000-000000000000";
     let world = World::new("{}", &[(&format!("sessions.json.{uuid}.tmp"), 1)]);
