@@ -20,7 +20,11 @@ mod row;
 mod session;
 mod transcripts;
 
-use std::path::PathBuf;
+use std::{
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime},
+};
 
 use fastrand::Rng;
 
@@ -52,10 +56,22 @@ pub struct AgentFile {
     pub modified_millis: i64,
     /// What it is.
     pub kind: Kind,
-    /// Whether its time is over where runs are kept for a day, what else there is of sessions for a
-    /// week, and archives for thirty days, whatever else is known of it. By hours at least, so that
+    /// Whether its time is over where runs are kept for a day, transcripts that no row knows for a
+    /// week, archives and what deleted jobs leave behind for thirty days. By hours at least, so that
     /// it does not matter whether somebody looks a little later.
     pub is_over: bool,
+}
+
+impl AgentFile {
+    /// Writes it below a state directory, with its time.
+    pub fn write(&self, state_dir: &Path) -> io::Result<()> {
+        let path = state_dir.join(&self.path);
+        fs_err::create_dir_all(path.parent().unwrap_or(state_dir))?;
+        let mut file = fs_err::File::create(&path)?;
+        file.write_all(&self.content)?;
+        let since_epoch = u64::try_from(self.modified_millis).unwrap_or_default();
+        file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_millis(since_epoch))
+    }
 }
 
 /// What a file is.

@@ -164,7 +164,7 @@ fn plain<'n>(name: &'n str, session: impl Fn(&'n str) -> Option<&'n str>) -> Fil
 fn codex_session(name: &str) -> Option<&str> {
     let stem = name.strip_suffix(".zst").unwrap_or(name).strip_suffix(".jsonl")?;
     let stem = stem.strip_prefix("rollout-")?;
-    let id = stem.len().checked_sub(36).and_then(|at| stem.get(at..));
+    let id = stem.len().checked_sub(UUID_BYTES).and_then(|at| stem.get(at..));
     Some(id.filter(|id| is_uuid(id)).unwrap_or(stem))
 }
 
@@ -247,15 +247,21 @@ fn transcript(name: &str) -> FileClass<'_> {
         return FileClass::Companion { session };
     }
     let Some(stem) = name.strip_suffix(".jsonl") else { return FileClass::Other };
-    match stem.rsplit_once(".checkpoint.") {
-        Some((session, id)) if is_uuid(id) => FileClass::Companion { session },
-        _ => FileClass::Transcript { session: stem },
+    let id_at = stem.len().checked_sub(UUID_BYTES);
+    let checkpoint = id_at
+        .and_then(|at| stem.split_at_checked(at))
+        .and_then(|(rest, id)| rest.strip_suffix(".checkpoint.").filter(|_| is_uuid(id)));
+    match checkpoint {
+        Some(session) => FileClass::Companion { session },
+        None => FileClass::Transcript { session: stem },
     }
 }
 
 /// The session that `stem` belongs to if it is not one itself: `<session>-topic-<topic>`, or
 /// `<time>_<session>` for a fork.
 pub(crate) fn other_readings(stem: &str) -> impl Iterator<Item = &str> {
+    // A plain id, as nearly all are, has neither; to know that is cheaper than to look for both.
+    let stem = if is_uuid(stem) { "" } else { stem };
     let topics = stem.match_indices("-topic-").filter_map(|(at, _)| stem.get(..at));
     let fork = stem.split_once('_').map(|(_, session)| session).filter(|id| is_uuid(id));
     topics.chain(fork)
@@ -266,8 +272,10 @@ fn is_generation(text: &str) -> bool {
     text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
+const UUID_BYTES: usize = 36;
+
 fn is_uuid(text: &str) -> bool {
-    text.len() == 36
+    text.len() == UUID_BYTES
         && text.bytes().enumerate().all(|(at, byte)| match at {
             8 | 13 | 18 | 23 => byte == b'-',
             _ => byte.is_ascii_hexdigit(),

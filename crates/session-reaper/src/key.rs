@@ -1,5 +1,7 @@
 //! Keys of OpenClaw's sessions, as far as they tell what a session is for.
 
+use std::borrow::Cow;
+
 /// Which keys are those of runs of cron jobs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyGrammar {
@@ -11,42 +13,36 @@ pub enum KeyGrammar {
 
 /// What the key of a session of a cron job says.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct CronKey {
+pub struct CronKey<'k> {
     /// The agent, in lower case.
-    pub agent: String,
+    pub agent: Cow<'k, str>,
     /// The job, in lower case.
-    pub job: String,
+    pub job: Cow<'k, str>,
     /// The run; `None` for the base session, which all runs of the job go on from.
-    pub run: Option<String>,
+    pub run: Option<Cow<'k, str>>,
     /// Whether it is the session of something that the run has started.
     pub descendant: bool,
 }
 
-impl CronKey {
+impl<'k> CronKey<'k> {
     /// Reads `agent:<agent>:cron:<job>`, and that with `:run:<run>` and more behind it.
     ///
     /// As OpenClaw does it, in any case, without the white space around, and without segments
     /// that are empty.
-    pub fn parse(key: &str) -> Option<Self> {
-        // Nearly all other keys end here, before anything is allocated.
-        if !key.as_bytes().windows(5).any(|window| window.eq_ignore_ascii_case(b":cron")) {
-            return None;
-        }
-        let key = key.trim().to_lowercase();
-        let mut segments = key.split(':').filter(|segment| !segment.is_empty());
-        let mut expect = |word| segments.next().filter(|segment| *segment == word);
-        expect("agent")?;
+    pub fn parse(key: &'k str) -> Option<Self> {
+        let mut segments = key.trim().split(':').filter(|segment| !segment.is_empty());
+        let is = |segment: &str, word| lower(segment) == word;
+        segments.next().filter(|segment| is(segment, "agent"))?;
         let agent = segments.next()?.trim();
-        let mut expect = |word| segments.next().filter(|segment| *segment == word);
-        expect("cron")?;
+        segments.next().filter(|segment| is(segment, "cron"))?;
         let job = segments.next()?;
         let run = match segments.next() {
             None => None,
-            Some("run") => Some(segments.next()?.to_owned()),
+            Some(word) if is(word, "run") => Some(lower(segments.next()?)),
             Some(_) => return None,
         };
         let descendant = segments.next().is_some();
-        let read = Self { agent: agent.to_owned(), job: job.to_owned(), run, descendant };
+        let read = Self { agent: lower(agent), job: lower(job), run, descendant };
         (!agent.is_empty()).then_some(read)
     }
 
@@ -54,6 +50,12 @@ impl CronKey {
     pub fn is_run(&self, grammar: KeyGrammar) -> bool {
         self.run.is_some() && (!self.descendant || grammar == KeyGrammar::RunsAndDescendants)
     }
+}
+
+/// As the JavaScript of OpenClaw does it; most keys are lower case already.
+fn lower(text: &str) -> Cow<'_, str> {
+    let is_lower = text.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase());
+    if is_lower { Cow::Borrowed(text) } else { Cow::Owned(text.to_lowercase()) }
 }
 
 /// Whether `key` is that of a run of a cron job.
@@ -110,7 +112,7 @@ mod tests {
     #[test]
     fn the_session_that_runs_go_on_from_has_no_run() {
         let base = CronKey::parse("agent:main:cron:Nightly").map(|key| (key.job, key.run));
-        assert_eq!(base, Some(("nightly".to_owned(), None)));
+        assert_eq!(base, Some(("nightly".into(), None)));
     }
 
     proptest! {

@@ -75,3 +75,15 @@ fn a_transcript_that_a_row_needs_which_is_not_over_is_not_over() {
         assert_eq!(file.is_over, session_is_over && !needed.contains(&file.path), "{file:?}");
     }
 }
+
+#[test]
+fn files_are_written_with_their_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = Agent::SMALL.files().find(|file| file.kind == Kind::Orphan).unwrap();
+    file.write(dir.path()).unwrap();
+    let path = dir.path().join(&file.path);
+    assert_eq!(fs_err::read(&path).unwrap(), file.content);
+    let modified = fs_err::metadata(&path).unwrap().modified().unwrap();
+    let since_epoch = modified.duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    assert_eq!(since_epoch.as_millis(), file.modified_millis.try_into().unwrap());
+}

@@ -26,6 +26,8 @@ pub(super) struct Index<'s> {
     owners: HashMap<Cow<'s, str>, usize>,
     /// The first row that names a transcript.
     namers: HashMap<Cow<'s, str>, usize>,
+    /// The rows that name something that cannot be a transcript here.
+    strays: HashSet<usize>,
 }
 
 /// What there is of a session.
@@ -50,6 +52,7 @@ impl<'s> Index<'s> {
             locked: HashSet::new(),
             owners: HashMap::with_capacity(rows.len()),
             namers: HashMap::with_capacity(rows.len()),
+            strays: HashSet::new(),
         };
         for (nth, row) in rows.iter().enumerate() {
             index.add_row(nth, row);
@@ -64,8 +67,14 @@ impl<'s> Index<'s> {
         if let Some(id) = row.session_id().map(trimmed).filter(|id| is_session_id(id)) {
             self.owners.entry(id).or_insert(nth);
         }
-        if let Some(name) = row.session_file().and_then(|file| self.named(file)) {
-            self.namers.entry(name).or_insert(nth);
+        match row.session_file().map(|file| self.named(file)) {
+            Some(Some(name)) => {
+                self.namers.entry(name).or_insert(nth);
+            }
+            Some(None) => {
+                self.strays.insert(nth);
+            }
+            None => (),
         }
     }
 
@@ -119,7 +128,7 @@ impl<'s> Index<'s> {
     }
 
     pub(super) fn is_locked(&self, session_or_name: &str) -> bool {
-        self.locked.contains(session_or_name.trim())
+        !self.locked.is_empty() && self.locked.contains(session_or_name.trim())
     }
 
     /// The first row that has this session.
@@ -132,9 +141,14 @@ impl<'s> Index<'s> {
         self.namers.get(name).copied()
     }
 
+    /// Whether a row names something that cannot be a transcript in this directory.
+    pub(super) fn is_stray(&self, row: usize) -> bool {
+        !self.strays.is_empty() && self.strays.contains(&row)
+    }
+
     /// The name of the transcript in this directory that a row means by `file`, if it means one.
     /// Whether there is one does not matter.
-    pub(super) fn named<'f>(&self, file: Cow<'f, str>) -> Option<Cow<'f, str>> {
+    fn named<'f>(&self, file: Cow<'f, str>) -> Option<Cow<'f, str>> {
         let name = part(trimmed(file), |file| self.beneath(file));
         let class = classify(name.as_ref().as_ref(), FileKind::File, self.layout);
         let is_transcript =
@@ -147,8 +161,10 @@ impl<'s> Index<'s> {
         if !file.starts_with('/') {
             return file;
         }
-        let by_tail = self.tail.as_deref().and_then(|tail| file.rsplit_once(tail));
-        if let Some((_, name)) = by_tail {
+        let name_at = file.rfind('/').map_or(0, |at| at + 1);
+        if let (Some(tail), Some((dir, name))) = (&self.tail, file.split_at_checked(name_at))
+            && dir.ends_with(tail)
+        {
             return name;
         }
         let beneath = Path::new(file).strip_prefix(self.dir).ok();

@@ -9,8 +9,12 @@ pub(super) fn make(
     policy: &Policy,
     files: &mut [FileVerdict],
 ) -> Shortfall {
-    let mut oldest = archives(snapshot, files);
     let mut shortfall = Shortfall::default();
+    let limits = policy.archives.bytes_max.or(policy.room.free_bytes_min);
+    if limits.is_none() && policy.room.dir.is_none() {
+        return shortfall;
+    }
+    let mut oldest = archives(snapshot, files);
     if let Some(bytes_max) = policy.archives.bytes_max {
         // What this sweep archives will be there, too; but it has to be looked at by somebody
         // before it goes for good.

@@ -1,4 +1,4 @@
-use std::{cmp::Reverse, collections::BTreeSet, time::Duration};
+use std::{borrow::Cow, cmp::Reverse, collections::BTreeSet, time::Duration};
 
 use common_fs::Timestamp;
 use foldhash::{HashMap, HashMapExt as _};
@@ -11,9 +11,9 @@ use crate::{Age, CronKey, KeepLast, Matches, Policy, Rule, RuleTtl, Store, Store
 const RUNNING_TRUSTED: Duration = Duration::from_hours(7 * 24);
 
 /// A run that may be among the last of its job.
-struct Run {
+struct Run<'t> {
     nth: usize,
-    key: CronKey,
+    key: CronKey<'t>,
     failed: bool,
     time: Timestamp,
     keep_last: KeepLast,
@@ -36,14 +36,14 @@ pub(super) fn judge(
         .enumerate()
         .map(|(nth, row)| {
             let (verdict, last_alive) = judge.row(row, nth, &mut runs);
-            let unsafe_file = row.session_file().filter(|file| index.named(file.clone()).is_none());
+            let unsafe_file = row.session_file().filter(|_| index.is_stray(nth));
             RowVerdict {
                 key: row.key.to_string(),
                 session: row.session_id().map(|id| id.trim().to_owned()),
                 size_bytes: row.size_bytes(),
                 last_alive,
                 verdict,
-                unsafe_file: unsafe_file.map(std::borrow::Cow::into_owned),
+                unsafe_file: unsafe_file.map(Cow::into_owned),
             }
         })
         .collect();
@@ -59,9 +59,9 @@ pub(super) fn judge(
 }
 
 /// The last runs of each job.
-fn kept_last(mut runs: Vec<Run>) -> Vec<usize> {
+fn kept_last(mut runs: Vec<Run<'_>>) -> Vec<usize> {
     runs.sort_by_key(|run| (Reverse(run.time), run.nth));
-    let mut seen: HashMap<(String, String, bool), u32> = HashMap::new();
+    let mut seen: HashMap<(Cow<'_, str>, Cow<'_, str>, bool), u32> = HashMap::new();
     let mut kept = Vec::new();
     for run in runs {
         let limit = if run.failed { run.keep_last.failed } else { run.keep_last.succeeded };
@@ -97,20 +97,20 @@ struct Judge<'j, 't> {
 }
 
 /// What retention a row has.
-struct Retention {
+struct Retention<'t> {
     ttl: Option<Duration>,
     go: Go,
     /// The job of which it may be one of the last.
-    run: Option<(CronKey, KeepLast)>,
+    run: Option<(CronKey<'t>, KeepLast)>,
 }
 
 impl Judge<'_, '_> {
     /// The verdict of a row, and when it was last alive.
-    fn row(
+    fn row<'t>(
         &self,
-        row: &StoreRow<'_>,
+        row: &'t StoreRow<'_>,
         nth: usize,
-        runs: &mut Vec<Run>,
+        runs: &mut Vec<Run<'t>>,
     ) -> (Verdict, Option<Timestamp>) {
         let Some(retention) = self.retention(row) else {
             return (Verdict::Keep(Keep::NoRetention), None);
@@ -121,7 +121,9 @@ impl Judge<'_, '_> {
         }
         let Some(time) = self.time(row) else { return (Verdict::Keep(Keep::AgeUnknown), None) };
         // What runs or is young takes a place among the last, too.
-        if let Some((key, keep_last)) = retention.run {
+        if let Some((key, keep_last)) = retention.run
+            && (0, 0) != (keep_last.succeeded, keep_last.failed)
+        {
             let failed = matches!(row.status().as_deref(), Some("failed" | "killed" | "timeout"));
             runs.push(Run { nth, key, failed, time, keep_last });
         }
@@ -136,7 +138,7 @@ impl Judge<'_, '_> {
     }
 
     /// `None` if the row stays whatever its age.
-    fn retention(&self, row: &StoreRow<'_>) -> Option<Retention> {
+    fn retention<'t>(&self, row: &'t StoreRow<'_>) -> Option<Retention<'t>> {
         let key = CronKey::parse(&row.key);
         let rule = self.policy.rules.iter().find(|rule| matches(rule, row, key.as_ref()));
         let ruled = |ttl| match rule.map_or(RuleTtl::AsPolicy, |rule| rule.ttl) {
@@ -199,7 +201,7 @@ impl Judge<'_, '_> {
     }
 }
 
-fn matches(rule: &Rule, row: &StoreRow<'_>, key: Option<&CronKey>) -> bool {
+fn matches(rule: &Rule, row: &StoreRow<'_>, key: Option<&CronKey<'_>>) -> bool {
     match &rule.matches {
         Matches::Key(pattern) => pattern.matches(row.key.trim()),
         Matches::Job(pattern) => key.is_some_and(|key| pattern.matches(&key.job)),
