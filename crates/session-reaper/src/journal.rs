@@ -154,12 +154,16 @@ impl Journal {
         })
     }
 
-    /// Forgets what is needed no more.
-    pub(crate) fn forget(&mut self, is_over: impl Fn(Timestamp, &Item) -> bool) {
+    /// Forgets what is needed no more, and says whether there was any.
+    pub(crate) fn forget(&mut self, is_over: impl Fn(Timestamp, &Item) -> bool) -> bool {
+        let mut forgot = false;
         for batch in self.batches.values_mut().filter(|batch| batch.stage == Stage::Done) {
             let Some(at) = batch.at else { continue };
+            let before = batch.items.len();
             batch.items.retain(|_, item| !is_over(at, item));
+            forgot |= batch.items.len() < before;
         }
+        forgot
     }
 
     pub(crate) fn has_header(&self) -> bool {

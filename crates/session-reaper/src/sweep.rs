@@ -237,7 +237,21 @@ pub fn sweep(
         Err(error) if error.is_not_found() => return Ok(Sweep::default()),
         Err(error) => return Err(error.into()),
     };
+    if !has_store(place.layout)
+        && let Some(sweep) = in_vain(host, place, orders)?
+    {
+        return Ok(sweep);
+    }
     with_guard(host, place, dir.as_ref(), |work| work.sweep(orders, on_progress))
+}
+
+/// A sweep that has nothing to do, if it has: there are hundreds of directories of Codex and Claude
+/// Code, and nothing is written to those where all stays.
+fn in_vain(host: Host<'_>, place: &Place, orders: Orders<'_>) -> Result<Option<Sweep>, SweepError> {
+    let listing = Listing::read(host, place, orders.policy)?;
+    let plan = plan(host.clock.now(), &listing.snapshot(orders.needs), orders.policy);
+    let is_nothing = plan.is_nothing() && !listing.is_interrupted();
+    Ok(is_nothing.then(|| Sweep { plan, ..Sweep::default() }))
 }
 
 /// One directory that nobody else works in.

@@ -30,14 +30,22 @@ pub(crate) struct JournalFile<'d> {
     exists: bool,
     /// Its last line is not whole.
     is_torn: bool,
+    /// Items were added, which are only in the file: they are as long as the rows that they archive.
+    has_more: bool,
 }
 
 impl<'d> JournalFile<'d> {
     /// Reads the journal in `dir`; an empty one if there is none. Who is going to write to it has to
     /// hold the guard of the directory.
     pub(crate) fn open(dir: &'d dyn Dir) -> Result<Self, SweepError> {
-        let mut opened =
-            Self { dir, journal: Journal::default(), file: None, exists: false, is_torn: false };
+        let mut opened = Self {
+            dir,
+            journal: Journal::default(),
+            file: None,
+            exists: false,
+            is_torn: false,
+            has_more: false,
+        };
         let file = match dir.open(OsStr::new(NAME), Access::Read) {
             Ok(file) => file,
             Err(error) if error.is_not_found() => return Ok(opened),
@@ -80,8 +88,11 @@ impl<'d> JournalFile<'d> {
         let header = (!self.journal.has_header()).then_some(Record::Journal { version: VERSION });
         for record in header.into_iter().chain(records) {
             encode(&record, &mut chunk);
-            // Its version is ours.
-            self.journal.apply(record).ok();
+            match record {
+                Record::Item { .. } => self.has_more = true,
+                // Its version is ours.
+                record => drop(self.journal.apply(record)),
+            }
             if CHUNK_BYTES <= chunk.len() {
                 write_all(file.as_ref(), &chunk)?;
                 chunk.clear();
@@ -96,7 +107,7 @@ impl<'d> JournalFile<'d> {
         Ok(())
     }
 
-    /// Drops what is not needed any more: the whole file, or, if that is most of it, that part.
+    /// Drops what is not needed any more: the whole file, or, if that is worth it, that part.
     ///
     /// `is_over` says of what was archived at some time whether it is needed no more.
     pub(crate) fn tidy(
@@ -104,7 +115,16 @@ impl<'d> JournalFile<'d> {
         host: Host<'_>,
         is_over: impl Fn(common_fs::Timestamp, &Item) -> bool,
     ) -> Result<(), SweepError> {
-        self.journal.forget(is_over);
+        let mut forgot = self.journal.forget(&is_over);
+        if self.has_more {
+            // What was added is needed; only if most of what was there before is not, is it worth
+            // reading all of it.
+            if !self.journal.is_mostly_over() {
+                return Ok(());
+            }
+            *self = Self::open(self.dir)?;
+            forgot = self.journal.forget(&is_over);
+        }
         if !self.exists || self.journal.is_interrupted() {
             return Ok(());
         }
@@ -113,7 +133,7 @@ impl<'d> JournalFile<'d> {
             self.dir.sync()?;
             (self.exists, self.is_torn, self.file) = (false, false, None);
             self.journal = Journal::default();
-        } else if self.journal.is_mostly_over() {
+        } else if forgot || self.journal.is_mostly_over() {
             self.rewrite(host)?;
         }
         Ok(())

@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeSet, HashSet},
     ffi::{OsStr, OsString},
+    time::Duration,
 };
 
 use common_fs::{
@@ -12,7 +13,9 @@ use common_fs::{
 };
 
 use super::{
-    Compression, Failure, Orders, Pace, Sweep, SweepError, Work, has_store,
+    Compression, Failure, Orders, Pace, Sweep, SweepError, Work,
+    commit::identity,
+    has_store,
     tasks::{Task, Victim, member_hash, tasks},
 };
 use crate::{
@@ -25,6 +28,10 @@ use crate::{
 
 /// How often the work is begun anew because somebody writes to the store without its lock.
 const ATTEMPTS: u32 = 3;
+
+/// Where file times are coarse, a file that was read so soon after a change may have been changed
+/// again without another time.
+const RACY: Duration = Duration::from_secs(2);
 
 /// What a sweep goes by.
 pub(super) struct Context<'c> {
@@ -85,7 +92,7 @@ impl Work<'_> {
                     return Err(error);
                 }
             };
-            let known = rows.take().zip(self.unchanged(raw)?);
+            let known = rows.take().zip(self.unchanged(raw, context.now)?);
             let attempt = if let Some((rows, stat)) = known {
                 let locked = Locked { rows: &rows, stat, lock: &lock };
                 self.archive(Some(locked), tasks, context, pace, sweep)?
@@ -116,10 +123,13 @@ impl Work<'_> {
     }
 
     /// Which file the store is, if it still holds what was read.
-    fn unchanged(&self, known: &RawStore) -> Result<Option<Stat>, SweepError> {
-        let RawStore::Text { content, .. } = known else { return Ok(None) };
+    fn unchanged(&self, known: &RawStore, now: Timestamp) -> Result<Option<Stat>, SweepError> {
+        let RawStore::Text { content, stat: read } = known else { return Ok(None) };
         let Ok(file) = self.dir.open(OsStr::new(STORE), Access::Read) else { return Ok(None) };
         let stat = file.stat()?;
+        if identity(&stat) == identity(read) && RACY < now.since(stat.changed) {
+            return Ok(Some(stat));
+        }
         Ok(content_is(file.as_ref(), content)?.then_some(stat))
     }
 

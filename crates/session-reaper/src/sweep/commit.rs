@@ -63,6 +63,6 @@ impl<'w> Work<'w> {
 }
 
 /// What is another if a file was written to or replaced.
-fn identity(stat: &Stat) -> impl PartialEq + use<> {
+pub(super) fn identity(stat: &Stat) -> impl PartialEq + use<> {
     (stat.id, stat.size_bytes, stat.modified, stat.changed)
 }

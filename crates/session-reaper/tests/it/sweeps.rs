@@ -199,6 +199,27 @@ fn archives_go_when_their_time_is_over_and_rows_with_them() {
     assert_eq!(keys, ["agent:main:cron:j:run:new"]);
 }
 
+#[test]
+fn what_is_needed_no_more_leaves_the_journal_also_if_there_is_always_more() {
+    let world = messy();
+    world.sweep(&policy());
+    let first = world.content(".session-reaper.jsonl").len();
+    let hour = std::time::Duration::from_hours(1);
+    for day in 1..80_u32 {
+        world.sim.clock.advance(24 * hour);
+        let now = common_fs::Clock::now(&world.sim.clock).unix_millis() - 48 * 3_600_000;
+        let row = format!(r#""agent:main:cron:j:run:{day}": {{ "updatedAt": {now} }}"#);
+        let text = world.content("sessions.json").replacen('{', &format!("{{\n  {row},"), 1);
+        world.put("sessions.json", &text, 0);
+        assert!(1 <= world.sweep(&policy()).archived_rows.count, "{day}");
+    }
+    let archived = world.archives().iter().filter(|archive| archive.key.is_some()).count();
+    // As many again may be waiting for most of it to be over.
+    assert!((29..=62).contains(&archived), "{archived}");
+    let last = world.content(".session-reaper.jsonl").len();
+    assert!(last < 10 * first, "{first} {last}");
+}
+
 /// Does something once, right before the n-th operation of a kind on a path.
 struct Meanwhile<F> {
     fs: SimFs,
