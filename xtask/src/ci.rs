@@ -3,11 +3,12 @@ use std::process::Command;
 use anyhow::{Context as _, ensure};
 
 /// The checks, the fast ones first.
-const STEPS: [&[&str]; 7] = [
+const STEPS: [&[&str]; 8] = [
     &["fmt", "--all", "--check"],
     &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"],
-    // The library without its features, which no other crate of the workspace has it as.
+    // The libraries without their features, which no other crate of the workspace has them as.
     &["clippy", "--package", "usage-cache", "--", "-D", "warnings"],
+    &["clippy", "--package", "session-reaper", "--", "-D", "warnings"],
     &["doc", "--workspace", "--no-deps", "--document-private-items"],
     &["test", "--workspace"],
     &["xtask", "tidy"],

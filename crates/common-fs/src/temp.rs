@@ -100,6 +100,14 @@ pub fn create(
     }
 }
 
+/// For what a temporary file of this crate was made, if `name` is that of one: the name of its target,
+/// or, if that is long, its beginning.
+pub fn target(name: &OsStr) -> Option<&OsStr> {
+    owner(name)?;
+    let body = name.as_bytes().strip_prefix(b".")?.strip_suffix(b".tmp")?;
+    body.rsplitn(4, |&byte| byte == b'.').nth(3).map(OsStr::from_bytes)
+}
+
 /// Whether `name` is that of a temporary file of this crate, and the process that made it.
 pub fn owner(name: &OsStr) -> Option<ProcessId> {
     let body = name.as_bytes().strip_prefix(b".")?.strip_suffix(b".tmp")?;
@@ -157,7 +165,9 @@ mod tests {
         let unknown = ProcessId { pid: 71, start_ticks: None };
         for owner_id in [known, unknown] {
             for target in ["cache.jsonl", "x", ".hidden.5.6.7.tmp"] {
-                assert_eq!(owner(&name(target.as_ref(), owner_id, 3)), Some(owner_id));
+                let name = name(target.as_ref(), owner_id, 3);
+                assert_eq!(owner(&name), Some(owner_id));
+                assert_eq!(super::target(&name), Some(target.as_ref()));
             }
         }
         let long = OsString::from_vec(vec![b'\xff'; 255]);

@@ -150,7 +150,7 @@ pub(crate) fn sweep(place: &Place, sweep: &Sweep) -> Value {
         .iter()
         .map(|failure| json!({ "what": failure.what, "error": in_full(&failure.error) }));
     let done = json!({
-        "result": "swept",
+        "result": if sweep.plan.refused.is_some() { "refused" } else { "swept" },
         "archivedRows": total(sweep.archived_rows),
         "archivedFiles": total(sweep.archived_files),
         "savedBytes": sweep.saved_bytes,

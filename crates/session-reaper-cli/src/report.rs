@@ -313,7 +313,7 @@ pub(crate) fn sweep(place: &Place, sweep: &Sweep) -> String {
             bytes(sweep.archived_rows.bytes + sweep.archived_files.bytes)
         );
         if 0 < sweep.saved_bytes {
-            archived += &format!(" (compressed to {} less)", bytes(sweep.saved_bytes));
+            archived += &format!(" (compressed, which saves {})", bytes(sweep.saved_bytes));
         }
         done.push(archived);
     }

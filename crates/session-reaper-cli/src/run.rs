@@ -5,9 +5,9 @@ mod sweep;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use cli_support::{Interrupt, print, text};
+use cli_support::{Interrupt, USAGE, print, text};
 use common_fs::Host;
-use session_reaper::Place;
+use session_reaper::{Place, SettingsError};
 
 use crate::{
     NAME,
@@ -19,16 +19,25 @@ use crate::{
 };
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let interrupt = Interrupt::listen().context("cannot listen for signals")?;
-    match &args.command {
+    // Those who only look end at once, as programs do.
+    let listen = || Interrupt::listen().context("cannot listen for signals");
+    let done = match &args.command {
         None => plan(&args.plan),
         Some(Command::Plan(args)) => plan(args),
-        Some(Command::Sweep(args)) => sweep::run(&interrupt, args),
+        Some(Command::Sweep(args)) => sweep::run(&listen()?, args),
         Some(Command::Restore(args)) => restore::run(args),
         Some(Command::List(args)) => restore::list(args),
         Some(Command::Orphans(args)) => orphans(args),
         Some(Command::Status(args)) => status::run(args),
-        Some(Command::Demo(args)) => demo::run(&interrupt, args),
+        Some(Command::Demo(args)) => demo::run(&listen()?, args),
+    };
+    match done {
+        // A policy that is none is wrong usage, whether it comes from options or from a file.
+        Err(error) if error.is::<SettingsError>() => {
+            message(&text::in_full(error.as_ref()));
+            Ok(ExitCode::from(USAGE))
+        }
+        done => done,
     }
 }
 

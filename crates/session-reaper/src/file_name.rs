@@ -274,7 +274,7 @@ fn is_generation(text: &str) -> bool {
 
 const UUID_BYTES: usize = 36;
 
-fn is_uuid(text: &str) -> bool {
+pub(crate) fn is_uuid(text: &str) -> bool {
     text.len() == UUID_BYTES
         && text.bytes().enumerate().all(|(at, byte)| match at {
             8 | 13 | 18 | 23 => byte == b'-',

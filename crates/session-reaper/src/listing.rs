@@ -27,6 +27,9 @@ pub use needs::Needs;
 /// A store that is longer is not read; it would have to be in memory as a whole.
 const STORE_BYTES_MAX: usize = 4 << 30;
 
+/// The list of OpenClaw's jobs, below its state directory.
+pub(crate) const JOBS: &str = "cron/jobs.json";
+
 /// A longer list of jobs is none.
 const JOBS_BYTES_MAX: usize = 64 << 20;
 
@@ -238,8 +241,14 @@ impl Reader<'_> {
                 judged: Judged::NotJudged,
             };
             match stat.kind {
-                FileKind::File => file.judged = self.judge(dir, &file.name)?,
-                FileKind::Dir => self.look_into(dir, &mut file)?,
+                // Of what cannot be looked at, nothing is known but that it stays.
+                FileKind::File => {
+                    file.judged = self.judge(dir, &file.name).unwrap_or(Judged::InUse);
+                }
+                FileKind::Dir if self.look_into(dir, &mut file).is_err() => {
+                    file.modified = Timestamp::from_unix_nanos(i64::MAX);
+                }
+                FileKind::Dir => (),
                 _ => file.size_bytes = 0,
             }
             files.push(file);
@@ -289,7 +298,7 @@ impl Reader<'_> {
                         file.size_bytes += stat.size_bytes;
                         newest = newest.max(Some(stat.modified));
                     }
-                    FileKind::Dir => todo.extend(dir.open_dir(&entry.name).ok()),
+                    FileKind::Dir => todo.push(dir.open_dir(&entry.name)?),
                     _ => (),
                 }
             }
@@ -325,7 +334,7 @@ fn jobs(host: Host<'_>, root: &Path) -> Option<BTreeSet<String>> {
     struct Job {
         id: String,
     }
-    let (dir, name) = open_parent(host.fs, &root.join("cron/jobs.json")).ok()?;
+    let (dir, name) = open_parent(host.fs, &root.join(JOBS)).ok()?;
     let file = dir.open(&name, Access::Read).ok()?;
     let content = read_whole(file.as_ref(), JOBS_BYTES_MAX).ok()??;
     let file: File = serde_json::from_slice(&content).ok()?;

@@ -110,9 +110,17 @@ impl Finder<'_> {
         for (name, agent) in self.dirs(&root.join("agents")) {
             let sessions = self.dir(&agent.join("sessions"));
             let database = agent.join("agent").join(DATABASE);
-            let has_database = common_fs::open_parent(self.fs, &database)
-                .is_ok_and(|(dir, name)| dir.stat(&name).is_ok());
-            let database = has_database.then_some(database);
+            let looked =
+                common_fs::open_parent(self.fs, &database).and_then(|(dir, name)| dir.stat(&name));
+            let database = match looked {
+                Ok(_) => Some(database),
+                Err(error) if error.is_not_found() => None,
+                // Whether its sessions are there nobody can tell, so nothing of it is touched.
+                Err(error) => {
+                    self.errors.push(error);
+                    Some(database)
+                }
+            };
             if let (None, None) = (&sessions, &database) {
                 continue;
             }

@@ -184,12 +184,16 @@ pub fn plan(now: Timestamp, snapshot: &Snapshot<'_>, policy: &Policy) -> Plan {
     };
     files.judge_rest(&rows, &mut allowance);
     let mut files = files.verdicts();
-    let shortfall = room::make(snapshot, policy, &mut files);
+    let shortfall = room::make(snapshot, policy, &mut files, &mut allowance);
     let archived_rows = snapshot.archived_rows.iter().map(|row| ArchivedRowVerdict {
         key: row.key.clone(),
         at: row.at,
         size_bytes: row.size_bytes,
-        verdict: verdict::after(now, row.at, policy.archives.ttl, Go::ArchiveExpired),
+        verdict: if policy.pins(&row.key) {
+            Verdict::Keep(Keep::Pinned)
+        } else {
+            verdict::after(now, row.at, policy.archives.ttl, Go::ArchiveExpired)
+        },
     });
     let archived_rows = archived_rows.collect();
     let refused = match &snapshot.store {
@@ -203,19 +207,28 @@ pub fn plan(now: Timestamp, snapshot: &Snapshot<'_>, policy: &Policy) -> Plan {
 struct Allowance {
     files: u64,
     bytes: u64,
+    /// Nothing was taken of it yet.
+    is_whole: bool,
 }
 
 impl Allowance {
     fn of(policy: &Policy) -> Self {
         let limit = |limit: Option<u64>| limit.unwrap_or(u64::MAX);
-        Self { files: limit(policy.budget.files), bytes: limit(policy.budget.bytes) }
+        let (files, bytes) = (limit(policy.budget.files), limit(policy.budget.bytes));
+        Self { files, bytes, is_whole: true }
     }
 
-    /// Takes so much of it, if there is as much left.
+    /// Takes so much of it, if there is as much left. What is more than all of it is taken once, or it
+    /// would never be its turn.
     fn take(&mut self, total: Total) -> bool {
-        let left = self.files.checked_sub(total.count).zip(self.bytes.checked_sub(total.bytes));
-        let Some((files, bytes)) = left else { return false };
-        (self.files, self.bytes) = (files, bytes);
+        let fits = total.count <= self.files && total.bytes <= self.bytes;
+        let is_first = self.is_whole && 0 < self.files && 0 < self.bytes;
+        if !fits && !is_first {
+            return false;
+        }
+        self.files = self.files.saturating_sub(total.count);
+        self.bytes = self.bytes.saturating_sub(total.bytes);
+        self.is_whole = false;
         true
     }
 }

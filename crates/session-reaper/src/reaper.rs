@@ -1,19 +1,19 @@
 //! Sweeps again and again, for programs that run on.
 
-use std::{
-    collections::BTreeMap,
-    ffi::OsStr,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, ffi::OsStr, path::PathBuf};
 
 use common_fs::{FileId, FsError, Host, Stat, Timestamp};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::{
-    Admission, Clockwork, Counters, OnProgress, Orders, Place, Policy, Settlement, Sweep,
-    SweepError, SweepOptions, Throttle, ThrottleRules, file_name::STORE, sweep,
+    Admission, Clockwork, Counters, Keep, Layout, OnProgress, Orders, Place, Policy, Settlement,
+    Sweep, SweepError, SweepOptions, Throttle, ThrottleRules, Verdict, file_name::STORE,
+    listing::JOBS, sweep,
 };
+
+/// How long after its last look a directory is looked at again that has something of unknown age.
+const AGAIN_MS: i64 = 3_600_000;
 
 /// Sweeps directories on every occasion, but not too often, and not where nothing can have expired;
 /// and counts what it does.
@@ -132,7 +132,7 @@ impl Reaper {
         if policy.is_disabled() {
             return SweepResult::Disabled;
         }
-        if self.is_idle(host, now, &place.dir, policy) {
+        if self.is_idle(host, now, place, policy) {
             return SweepResult::Swept(None);
         }
         self.known.remove(&place.dir);
@@ -164,12 +164,12 @@ impl Reaper {
     }
 
     /// Whether nothing has changed since there was nothing to do, and nothing is due yet.
-    fn is_idle(&self, host: Host<'_>, now: Timestamp, dir: &Path, policy: &Policy) -> bool {
-        let Some(known) = self.known.get(dir) else { return false };
+    fn is_idle(&self, host: Host<'_>, now: Timestamp, place: &Place, policy: &Policy) -> bool {
+        let Some(known) = self.known.get(&place.dir) else { return false };
         let now_ms = now.unix_millis();
         known.at_ms <= now_ms
             && known.due_ms.is_none_or(|due| now_ms <= due)
-            && print(host, dir, policy).is_ok_and(|print| print == known.print)
+            && print(host, place, policy).is_ok_and(|print| print == known.print)
     }
 
     /// Remembers a directory in which there is nothing to do.
@@ -183,12 +183,22 @@ impl Reaper {
     ) {
         // How much room there is does not depend on the directory alone, and neither does what others
         // need.
-        let depends_on_more = policy.room.dir.is_some() || policy.room.free_bytes_min.is_some();
-        if depends_on_more || sweep.plan.refused.is_some() {
+        let depends_on_more = policy.room.dir.is_some()
+            || policy.room.free_bytes_min.is_some()
+            || place.layout == Layout::Codex;
+        // What runs may end without a sign here.
+        let stays = |keep| {
+            let verdict = Verdict::Keep(keep);
+            sweep.plan.verdicts().any(|other| *other == verdict)
+        };
+        if depends_on_more || sweep.plan.refused.is_some() || stays(Keep::Running) {
             return;
         }
         let due_ms = sweep.plan.next_due().map(Timestamp::unix_millis);
-        if let Ok(print) = print(host, &place.dir, policy) {
+        // A time that is not true yet becomes so without one, but not soon.
+        let again_ms = stays(Keep::AgeUnknown).then(|| now.unix_millis().saturating_add(AGAIN_MS));
+        let due_ms = [due_ms, again_ms].into_iter().flatten().min();
+        if let Ok(print) = print(host, place, policy) {
             let known = Known { print, at_ms: now.unix_millis(), due_ms };
             self.known.insert(place.dir.clone(), known);
         }
@@ -197,7 +207,12 @@ impl Reaper {
 
 /// What is another if something came, went or was renamed in a directory, its store was written to, or
 /// the policy is another. A transcript that grows does not change it; that makes it only younger.
-fn print(host: Host<'_>, dir: &Path, policy: &Policy) -> Result<u64, FsError> {
+fn print(host: Host<'_>, place: &Place, policy: &Policy) -> Result<u64, FsError> {
+    let dir = &place.dir;
+    let jobs = match common_fs::open_parent(host.fs, &place.root.join(JOBS)) {
+        Ok((dir, name)) => dir.stat(&name).ok().map(|stat| identity(&stat)),
+        Err(_) => None,
+    };
     let (parent, name) = common_fs::open_parent(host.fs, dir)?;
     let of_dir = identity(&parent.stat(&name)?);
     let dir = host.fs.open_dir(dir)?;
@@ -206,7 +221,7 @@ fn print(host: Host<'_>, dir: &Path, policy: &Policy) -> Result<u64, FsError> {
         Err(error) if error.is_not_found() => Ok(None),
         Err(error) => Err(error),
     };
-    let found = (of_dir, of(STORE)?, of(crate::file_name::ARCHIVE_FOLDER)?, policy);
+    let found = (of_dir, of(STORE)?, of(crate::file_name::ARCHIVE_FOLDER)?, jobs, policy);
     Ok(xxh3_64(format!("{found:?}").as_bytes()))
 }
 

@@ -48,9 +48,11 @@ pub fn restore<'a>(
     }
     let dir = host.fs.open_dir(&place.dir)?;
     with_guard(host, place, dir.as_ref(), |mut work| {
-        work.recover(lock_wait)?;
+        let (_, failures) = work.recover(lock_wait)?;
         let archives: Vec<&Archive> = archives.into_iter().collect();
-        work.restore(&archives, lock_wait)
+        let mut restored = work.restore(&archives, lock_wait)?;
+        restored.failures.extend(failures);
+        Ok(restored)
     })
 }
 

@@ -34,8 +34,8 @@ use common_fs::{
 };
 
 use crate::{
-    Clockwork, Folder, Item, JournalError, Layout, Listing, Needs, Place, Plan, Policy, StoreState,
-    Total, file_name::ARCHIVE_FOLDER, journal::JournalFile, plan,
+    Clockwork, Folder, Item, JournalError, Layout, Listing, Needs, Place, Plan, Policy, Removed,
+    StoreState, Total, file_name::ARCHIVE_FOLDER, journal::JournalFile, plan,
 };
 
 pub(crate) use moves::{Moves, remove};
@@ -289,7 +289,7 @@ impl Work<'_> {
     ) -> Result<Sweep, SweepError> {
         let Orders { policy, options, needs } = orders;
         let started = self.host.clock.monotonic();
-        let recovered = self.recover(options.lock_wait)?;
+        let (recovered, failures) = self.recover(options.lock_wait)?;
         let journal = self.journal.journal();
         let mut listing = Listing::of(self.host, self.place, policy, self.dir, journal)?;
         let now = self.host.clock.now();
@@ -304,7 +304,7 @@ impl Work<'_> {
             StoreState::Rows(rows) => Some(rows),
             StoreState::None | StoreState::Missing | StoreState::Refused(_) => None,
         };
-        let mut sweep = Sweep { recovered, ..Sweep::default() };
+        let mut sweep = Sweep { recovered, failures, ..Sweep::default() };
         if !plan.is_nothing() {
             let deadline = policy.budget.time.map(|time| started + time);
             let files = plan.archiving().count + plan.reclaiming().count;
@@ -328,9 +328,12 @@ impl Work<'_> {
         policy: &Policy,
         sweep: &mut Sweep,
     ) -> Result<(), SweepError> {
-        let is_over = |at: Timestamp| policy.archives.ttl.is_some_and(|ttl| at.plus(ttl) < now);
-        for archived in self.journal.journal().archived().filter(|archived| is_over(archived.at)) {
-            if let Some(row) = archived.row {
+        let is_pinned = |row: Option<&Removed>| row.is_some_and(|row| policy.pins(&row.key));
+        let is_over = |at: Timestamp, row: Option<&Removed>| {
+            policy.archives.ttl.is_some_and(|ttl| at.plus(ttl) < now) && !is_pinned(row)
+        };
+        for archived in self.journal.journal().archived() {
+            if let Some(row) = archived.row.filter(|row| is_over(archived.at, Some(row))) {
                 sweep.forgotten_rows.add(row.member.len() as u64);
             }
         }
@@ -340,7 +343,7 @@ impl Work<'_> {
         let is_gone = |item: &Item| {
             any_removed && item.row.is_none() && item.files.iter().all(|file| moves.is_gone(file))
         };
-        self.journal.tidy(self.host, |at, item| is_over(at) || is_gone(item))
+        self.journal.tidy(self.host, |at, item| is_over(at, item.row.as_ref()) || is_gone(item))
     }
 }
 
@@ -367,9 +370,10 @@ impl<'p> Pace<'p> {
     /// Whether there is time for more.
     pub(crate) fn goes_on(&mut self) -> bool {
         let is_late = |deadline| deadline <= self.host.clock.monotonic();
-        self.broken_off |=
+        let ends =
             self.deadline.is_some_and(is_late) || (self.on_progress)(self.progress).is_break();
-        !self.broken_off
+        self.broken_off |= ends;
+        !ends
     }
 
     pub(crate) fn step(&mut self, files: u64) {

@@ -82,6 +82,14 @@ pub(crate) enum How {
     },
 }
 
+impl Item {
+    /// The key of its row, or the name of its file.
+    pub(crate) fn name(&self) -> String {
+        let key = self.row.as_ref().map(|row| row.key.clone());
+        key.or_else(|| self.files.first().map(|file| file.from.clone())).unwrap_or_default()
+    }
+}
+
 mod file_id {
     use super::{Deserialize, FileId, Serialize};
 

@@ -10,7 +10,8 @@ use super::{
 };
 use crate::{
     ArchiveReason, Companions, FileClass, FileFact, Folder, Judged, Layout, Policy, Reclaim,
-    Snapshot, StoreRow, StoreState, classify, file_name::other_readings,
+    Snapshot, StoreRow, StoreState, classify,
+    file_name::{is_uuid, other_readings},
 };
 
 /// The verdicts of the files, as far as they are known.
@@ -38,14 +39,8 @@ impl<'j, 's> Files<'j, 's> {
         for (nth, file) in self.snapshot.files.iter().enumerate() {
             let verdict = match self.index.class(nth) {
                 FileClass::Archive { of, reason, at, .. } => self.archive(file, of, reason, at),
-                FileClass::OwnTemp { .. } | FileClass::LockGuard if file.kind == FileKind::File => {
-                    match (file.judged, common_fs::temp::ORPHAN_AGE) {
-                        (Judged::Abandoned, age) => {
-                            after(self.now, file.modified, Some(age), Go::OwnTemp)
-                        }
-                        _ => Verdict::Keep(Keep::Running),
-                    }
-                }
+                FileClass::OwnTemp { .. } if !self.is_spare(file) => Verdict::Keep(Keep::Unknown),
+                FileClass::OwnTemp { .. } | FileClass::LockGuard => self.own(file),
                 _ => continue,
             };
             self.decide(nth, verdict, allowance);
@@ -57,20 +52,46 @@ impl<'j, 's> Files<'j, 's> {
         let references = References::new(self.snapshot, rows);
         let last = self.last_sessions();
         for (nth, file) in self.snapshot.files.iter().enumerate() {
-            if self.verdicts.get(nth).is_some_and(Option::is_none) {
-                let verdict = self.file(nth, file, &references, &last);
-                if let Verdict::Go(Go::With { .. }) = verdict
-                    && self.snapshot.layout == Layout::OpenClaw
-                {
-                    // The row has paid for it.
-                    self.set(nth, verdict);
-                } else {
+            let is_dir = matches!(self.index.class(nth), FileClass::SideDir { .. });
+            if is_dir || self.verdicts.get(nth).is_none_or(Option::is_some) {
+                continue;
+            }
+            let verdict = self.file(nth, file, &references, &last);
+            if let Verdict::Go(Go::With { .. }) = verdict {
+                // The row has paid for it.
+                self.set(nth, verdict);
+            } else {
+                self.decide(nth, verdict, allowance);
+            }
+        }
+        self.judge_side_dirs(&last, allowance);
+        if self.policy.archives.reclaim == Reclaim::WhenArchiving && !self.archives_something() {
+            self.keep_archives();
+        }
+    }
+
+    /// The directory of a session goes with its transcript or stays with it.
+    fn judge_side_dirs(&mut self, last: &[&str], allowance: &mut Allowance) {
+        let mut of_sessions: HashMap<&str, Verdict> = HashMap::new();
+        for (nth, file) in self.snapshot.files.iter().enumerate() {
+            if let (FileClass::Transcript { session }, Folder::Here, Some(Some(verdict))) =
+                (self.index.class(nth), file.folder, self.verdicts.get(nth))
+            {
+                of_sessions.insert(session, verdict.clone());
+            }
+        }
+        for (nth, file) in self.snapshot.files.iter().enumerate() {
+            let FileClass::SideDir { session } = self.index.class(nth) else { continue };
+            match of_sessions.get(session).filter(|_| file.folder == Folder::Here) {
+                Some(Verdict::Go(_)) => {
+                    self.set(nth, Verdict::Go(Go::With { key: session.to_owned() }));
+                }
+                Some(Verdict::Keep(keep)) => self.set(nth, Verdict::Keep(keep.clone())),
+                None => {
+                    let verdict = self.session_file(file, session, last);
                     self.decide(nth, verdict, allowance);
                 }
             }
-        }
-        if self.policy.archives.reclaim == Reclaim::WhenArchiving && !self.archives_something() {
-            self.keep_archives();
         }
     }
 
@@ -119,6 +140,39 @@ impl<'j, 's> Files<'j, 's> {
         }
     }
 
+    /// What a process of ours has left.
+    fn own(&self, file: &FileFact) -> Verdict {
+        if file.kind != FileKind::File {
+            return Verdict::Keep(Keep::NotAFile);
+        }
+        if file.judged != Judged::Abandoned {
+            return Verdict::Keep(Keep::Running);
+        }
+        // A copy has the time of its original; that nobody touched it says when it was made.
+        let since = file.modified.max(file.changed);
+        after(self.now, since, Some(common_fs::temp::ORPHAN_AGE), Go::OwnTemp)
+    }
+
+    /// Whether what a temporary file of ours was made from, or for, is there without it.
+    fn is_spare(&self, file: &FileFact) -> bool {
+        let Some(target) = common_fs::temp::target(&file.name) else { return false };
+        let wanted = match classify(target, FileKind::File, self.snapshot.layout) {
+            FileClass::Store
+            | FileClass::StoreLock
+            | FileClass::TranscriptLock { .. }
+            | FileClass::Own => return true,
+            FileClass::Archive { of, .. } => of,
+            FileClass::Transcript { .. } | FileClass::Companion { .. } => {
+                target.to_str().unwrap_or_default()
+            }
+            _ => return false,
+        };
+        self.snapshot.files.iter().enumerate().any(|(nth, other)| {
+            other.name == *wanted
+                || matches!(self.index.class(nth), FileClass::Archive { of, .. } if of == wanted)
+        })
+    }
+
     fn archive(
         &self,
         file: &FileFact,
@@ -130,7 +184,8 @@ impl<'j, 's> Files<'j, 's> {
         if file.kind != FileKind::File && !is_side_dir {
             return Verdict::Keep(Keep::NotAFile);
         }
-        if self.is_pinned(file, of) {
+        let session = of.strip_suffix(".jsonl").unwrap_or(of);
+        if self.is_pinned(file, of) || self.is_pinned(file, session) {
             return Verdict::Keep(Keep::Pinned);
         }
         let archives = &self.policy.archives;
@@ -157,7 +212,6 @@ impl<'j, 's> Files<'j, 's> {
             FileClass::Own | FileClass::Store | FileClass::StoreLock | FileClass::StoreBackup => {
                 return Verdict::Keep(Keep::Protected);
             }
-            FileClass::SideDir { session } => return self.session_file(file, session, last),
             FileClass::Other => return Verdict::Keep(Keep::Unknown),
             _ => (),
         }
@@ -269,11 +323,7 @@ impl<'j, 's> Files<'j, 's> {
         if self.policy.session_ttl.is_some() && self.now < time {
             return Verdict::Keep(Keep::AgeUnknown);
         }
-        let go = if file.kind == FileKind::Dir {
-            Go::With { key: session.to_owned() }
-        } else {
-            Go::Expired
-        };
+        let go = if file.kind == FileKind::Dir { Go::Orphan } else { Go::Expired };
         let verdict = after(self.now, time, self.policy.session_ttl, go);
         if verdict.goes() && last.contains(&session) {
             return Verdict::Keep(Keep::KeptLast);
@@ -288,7 +338,9 @@ impl<'j, 's> Files<'j, 's> {
         }
         let sessions = self.snapshot.files.iter().enumerate().filter_map(|(nth, file)| {
             let FileClass::Transcript { session } = self.index.class(nth) else { return None };
-            (file.folder == Folder::Here).then_some((Reverse(file.modified), session))
+            // What an agent of a session wrote is no session of its own.
+            let is_session = file.folder == Folder::Here && is_uuid(session);
+            is_session.then_some((Reverse(file.modified), session))
         });
         let mut sessions: Vec<_> = sessions.collect();
         sessions.sort_unstable();

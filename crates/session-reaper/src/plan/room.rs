@@ -1,6 +1,6 @@
 //! Archives that go because there is no room for them.
 
-use super::{Act, FileVerdict, Go, Keep, Shortfall, Verdict, files::is_former};
+use super::{Act, Allowance, FileVerdict, Go, Keep, Shortfall, Total, Verdict, files::is_former};
 use crate::{FileClass, Policy, Snapshot, classify};
 
 /// Lets the oldest archives go until there is enough room.
@@ -8,6 +8,7 @@ pub(super) fn make(
     snapshot: &Snapshot<'_>,
     policy: &Policy,
     files: &mut [FileVerdict],
+    allowance: &mut Allowance,
 ) -> Shortfall {
     let mut shortfall = Shortfall::default();
     let limits = policy.archives.bytes_max.or(policy.room.free_bytes_min);
@@ -16,13 +17,12 @@ pub(super) fn make(
     }
     let mut oldest = archives(snapshot, files);
     if let Some(bytes_max) = policy.archives.bytes_max {
-        // What this sweep archives will be there, too; but it has to be looked at by somebody
-        // before it goes for good.
+        // What this sweep archives may be compressed, or not be archived after all: it counts for the
+        // next one.
         let stays = |file: &&FileVerdict| is_archive(snapshot, file) && !file.verdict.goes();
-        let archived = |file: &&FileVerdict| file.verdict.act() == Some(Act::Archive);
-        let sizes = files.iter().filter(|file| stays(file) || archived(file));
-        let total: u64 = sizes.map(|file| file.size_bytes).sum();
-        free(&mut oldest, files, total.saturating_sub(bytes_max), &Go::OverArchiveCap);
+        let total: u64 = files.iter().filter(stays).map(|file| file.size_bytes).sum();
+        let excess = total.saturating_sub(bytes_max);
+        free(&mut oldest, files, excess, &Go::OverArchiveCap, allowance);
     }
     let removed = |files: &[FileVerdict]| -> u64 {
         let removed = files.iter().filter(|file| file.verdict.act() == Some(Act::Remove));
@@ -33,13 +33,13 @@ pub(super) fn make(
         let total = total.saturating_sub(removed(files));
         if water.high_bytes < total {
             let excess = total.saturating_sub(water.low_bytes);
-            shortfall.dir_bytes = free(&mut oldest, files, excess, &Go::OverDirCap);
+            shortfall.dir_bytes = free(&mut oldest, files, excess, &Go::OverDirCap, allowance);
         }
     }
     if let (Some(wanted), Some(space)) = (policy.room.free_bytes_min, snapshot.space) {
         let available = space.available_bytes.saturating_add(removed(files));
         let missing = wanted.saturating_sub(available);
-        shortfall.free_bytes = free(&mut oldest, files, missing, &Go::LowSpace);
+        shortfall.free_bytes = free(&mut oldest, files, missing, &Go::LowSpace, allowance);
     }
     shortfall
 }
@@ -65,9 +65,18 @@ fn archives(snapshot: &Snapshot<'_>, files: &[FileVerdict]) -> Vec<usize> {
 }
 
 /// Lets archives go from the end of `oldest` until `bytes` are freed; returns what is missing.
-fn free(oldest: &mut Vec<usize>, files: &mut [FileVerdict], mut bytes: u64, go: &Go) -> u64 {
+fn free(
+    oldest: &mut Vec<usize>,
+    files: &mut [FileVerdict],
+    mut bytes: u64,
+    go: &Go,
+    allowance: &mut Allowance,
+) -> u64 {
     while 0 < bytes {
         let Some(file) = oldest.pop().and_then(|nth| files.get_mut(nth)) else { break };
+        if !allowance.take(Total { count: 1, bytes: file.size_bytes }) {
+            break;
+        }
         file.verdict = Verdict::Go(go.clone());
         bytes = bytes.saturating_sub(file.size_bytes);
     }

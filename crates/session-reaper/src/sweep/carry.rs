@@ -63,6 +63,13 @@ enum Attempt<'l> {
     StoreChanged(Vec<Task<'l>>),
 }
 
+/// A task that is not done.
+struct Refused {
+    why: SweepError,
+    /// Whether all of it is as it was.
+    is_undone: bool,
+}
+
 impl Work<'_> {
     /// Archives what a plan says, which was made from this store.
     pub(super) fn carry_out(
@@ -80,6 +87,8 @@ impl Work<'_> {
         self.moves.prepare(context.orders.options.folder)?;
         if context.orders.options.compression == Compression::Zstd {
             tasks = self.make_copies(tasks, context, pace, sweep);
+            // Of what was made in time, the rest takes none.
+            pace.deadline = None;
         }
         if !has_store(self.place.layout) {
             return self.archive(None, tasks, context, pace, sweep).map(|_| ());
@@ -178,16 +187,17 @@ impl Work<'_> {
         let files: Vec<Vec<Move>> = tasks.iter().map(|task| moves(task, context)).collect();
         let number = self.write_down(locked.map(|locked| locked.rows), &tasks, &files, context)?;
         let locks = self.locks()?;
-        let mut kept = BTreeSet::new();
+        let (mut kept, mut is_settled) = (BTreeSet::new(), true);
         for (nth, task) in tasks.iter().enumerate() {
             if !pace.goes_on() {
                 kept.extend(nth..tasks.len());
                 break;
             }
             let moves: &[Move] = files.get(nth).map_or(&[], Vec::as_slice);
-            if let Err(error) = self.rename_all(task, moves, &locks) {
+            if let Err(refused) = self.rename_all(task, moves, &locks) {
                 kept.insert(nth);
-                sweep.refuse(task.name(), error);
+                is_settled &= refused.is_undone;
+                sweep.refuse(task.name(), refused.why);
             }
             pace.step(task.files.len() as u64);
         }
@@ -198,8 +208,10 @@ impl Work<'_> {
                 sweep.failures.push(Failure { what: STORE.to_owned(), error: error.into() });
             }
             Err(error) => {
-                self.undo_renames(&files, sweep);
-                self.write_done(number, (0..tasks.len()).collect())?;
+                // What could not be undone is still in the journal, and the next sweep goes on with it.
+                if self.undo_renames(&files, sweep) {
+                    self.write_done(number, (0..tasks.len()).collect())?;
+                }
                 if let SweepError::Unlocked { .. } = error {
                     return Ok(Attempt::StoreChanged(tasks));
                 }
@@ -217,7 +229,7 @@ impl Work<'_> {
             }
         }
         // What is not finished is still in the journal, and the next sweep goes on with it.
-        if is_finished {
+        if is_finished && is_settled {
             self.write_done(number, kept)?;
         }
         Ok(Attempt::Done)
@@ -258,18 +270,19 @@ impl Work<'_> {
         task: &Task<'_>,
         files: &[Move],
         locks: &HashSet<OsString>,
-    ) -> Result<(), SweepError> {
+    ) -> Result<(), Refused> {
         for (nth, (victim, file)) in task.files.iter().zip(files).enumerate() {
             let done = self.check(victim, locks).and_then(|()| match file.how {
                 // Its copy is complete; the file goes when the row is gone.
                 How::Compress { .. } => Ok(()),
                 How::Rename => self.rename(victim, file),
             });
-            if let Err(error) = done {
-                for file in files.iter().take(nth).filter(|file| file.how == How::Rename) {
-                    self.moves.undo(file)?;
-                }
-                return Err(error);
+            if let Err(why) = done {
+                let renamed = files.iter().take(nth).filter(|file| file.how == How::Rename);
+                // All of them, whatever comes of one.
+                let stuck = renamed.filter(|file| self.moves.undo(file).is_err()).count();
+                let is_undone = stuck == 0;
+                return Err(Refused { why, is_undone });
             }
         }
         Ok(())
@@ -345,12 +358,15 @@ impl Work<'_> {
         }
     }
 
-    fn undo_renames(&self, files: &[Vec<Move>], sweep: &mut Sweep) {
+    /// Whether all could be undone.
+    fn undo_renames(&self, files: &[Vec<Move>], sweep: &mut Sweep) -> bool {
+        let failures = sweep.failures.len();
         for file in files.iter().flatten().filter(|file| file.how == How::Rename) {
             if let Err(error) = self.moves.undo(file) {
                 sweep.failures.push(Failure { what: file.from.clone(), error });
             }
         }
+        sweep.failures.len() == failures
     }
 
     /// Lets compressed copies take the place of the files that go, and drops the others; whether that

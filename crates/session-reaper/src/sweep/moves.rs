@@ -80,17 +80,31 @@ impl<'d> Moves<'d> {
     /// and its copy goes.
     pub(crate) fn finish(&self, file: &Move) -> Result<(), SweepError> {
         match &file.how {
-            How::Rename => {
-                match (self.at(Folder::Here, &file.from, file.id)?, self.archived(file)?) {
-                    (Stands::It, Stands::Nothing) => {
-                        self.rename_away(&file.from, &file.to, file.folder)?;
-                        Ok(())
-                    }
-                    _ => Ok(()),
+            How::Rename => match (stat(self.dir, OsStr::new(&file.from))?, self.archived(file)?) {
+                (Some(now), Stands::Nothing) if is_as_noted(&now, file) => {
+                    Ok(self.rename_away(&file.from, &file.to, file.folder)?)
                 }
-            }
+                (Some(now), Stands::Nothing) if now.id == file.id => Err(SweepError::Changed {
+                    path: self.dir.path().join(&file.from),
+                    why: "was written to since it was to be archived; it stays",
+                }),
+                _ => Ok(()),
+            },
             How::Compress { copy } => self.finish_copy(file, copy),
         }
+    }
+
+    /// Whether anything has happened to any of these files.
+    pub(crate) fn has_begun(&self, files: &[Move]) -> Result<bool, SweepError> {
+        for file in files {
+            let is_there = matches!(self.at(Folder::Here, &file.from, file.id)?, Stands::It);
+            let folder = self.folder(file.folder);
+            let archive = folder.map(|folder| stat(folder, OsStr::new(&file.to))).transpose()?;
+            if !is_there || archive.flatten().is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn finish_copy(&self, file: &Move, copy: &str) -> Result<(), SweepError> {
@@ -101,7 +115,7 @@ impl<'d> Moves<'d> {
             return Ok(());
         }
         match stat(self.dir, OsStr::new(&file.from))? {
-            Some(now) if !is_as_noted(&now, file) => {
+            Some(now) if now.id == file.id && !is_as_noted(&now, file) => {
                 remove(folder, copy)?;
                 return Err(SweepError::Changed {
                     path: self.dir.path().join(&file.from),
@@ -109,8 +123,9 @@ impl<'d> Moves<'d> {
                 });
             }
             // Whatever of this a power cut keeps: the copy is on storage, and the journal knows of it.
-            Some(_) => self.dir.remove(OsStr::new(&file.from))?,
-            None => (),
+            Some(now) if now.id == file.id => self.dir.remove(OsStr::new(&file.from))?,
+            // What is copied is gone, whatever has that name now: the copy is all there is of it.
+            Some(_) | None => (),
         }
         if !is_named {
             folder.rename(copy, OsStr::new(&file.to), Overwrite::Refuse)?;
@@ -136,7 +151,9 @@ impl<'d> Moves<'d> {
             How::Compress { copy } => {
                 let original = stat(self.dir, OsStr::new(&file.from))?;
                 match (original, self.folder(file.folder)) {
-                    (Some(_), Some(folder)) => Ok(remove(folder, OsStr::new(copy))?),
+                    (Some(now), Some(folder)) if now.id == file.id => {
+                        Ok(remove(folder, OsStr::new(copy))?)
+                    }
                     // It is the copy or nothing.
                     _ => self.finish_copy(file, copy),
                 }
@@ -180,6 +197,9 @@ impl<'d> Moves<'d> {
 
 /// Whether a file is as it was when its copy was made.
 fn is_as_noted(now: &Stat, noted: &Move) -> bool {
+    if now.kind == FileKind::Dir {
+        return now.id == noted.id;
+    }
     (now.id, now.size_bytes, now.modified)
         == (noted.id, noted.size_bytes, Timestamp::from_unix_nanos(noted.modified_ns))
 }

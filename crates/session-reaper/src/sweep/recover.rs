@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{SweepError, Work, has_store};
+use super::{Failure, SweepError, Work, has_store};
 use crate::{
     Item, Store,
     journal::Record,
@@ -21,9 +21,14 @@ pub struct Recovered {
 impl Work<'_> {
     /// Finishes or undoes what an interrupted sweep has left.
     ///
-    /// A row is in the store or not; its files follow it. What has no row is finished.
-    pub(crate) fn recover(&mut self, lock_wait: Duration) -> Result<Recovered, SweepError> {
-        let mut recovered = Recovered::default();
+    /// A row is in the store or not; its files follow it. What has no row is finished if it was begun;
+    /// what was not is for the next plan to decide. What cannot be done now is tried again by the next
+    /// sweep, and is in nobody's way.
+    pub(crate) fn recover(
+        &mut self,
+        lock_wait: Duration,
+    ) -> Result<(Recovered, Vec<Failure>), SweepError> {
+        let (mut recovered, mut failures) = (Recovered::default(), Vec::new());
         let pending: Vec<(u64, Vec<(u32, Item)>)> = self
             .journal
             .journal()
@@ -33,35 +38,48 @@ impl Work<'_> {
             })
             .collect();
         if pending.is_empty() {
-            return Ok(recovered);
+            return Ok((recovered, failures));
         }
         let lock = has_store(self.place.layout).then(|| self.lock_store(lock_wait)).transpose()?;
         let raw = if lock.is_some() { read_store(self.dir)? } else { RawStore::None };
         let store = self.trusted(&raw)?;
         for (sweep, items) in pending {
-            let mut kept = Vec::new();
+            let (mut kept, failed) = (Vec::new(), failures.len());
             for (nth, item) in items {
-                if is_still_there(&item, store.as_ref()) {
-                    for file in &item.files {
-                        self.moves.undo(file)?;
-                    }
-                    kept.push(nth);
-                    recovered.undone += 1;
-                } else {
-                    for file in &item.files {
-                        match self.moves.finish(file) {
-                            // It stays, as an orphan with a date of its own.
-                            Ok(()) | Err(SweepError::Changed { .. }) => (),
-                            Err(error) => return Err(error),
-                        }
-                    }
-                    recovered.finished += 1;
+                let is_undone = match &item.row {
+                    Some(_) => is_still_there(&item, store.as_ref()),
+                    None => !self.moves.has_begun(&item.files)?,
+                };
+                match self.settle(&item, is_undone) {
+                    Ok(true) => kept.push(nth),
+                    // What is there again, or was written to, stays beside its archive.
+                    Ok(false) | Err(SweepError::Changed { .. }) => (),
+                    Err(error) => failures.push(Failure { what: item.name(), error }),
                 }
+                let count = if is_undone { &mut recovered.undone } else { &mut recovered.finished };
+                *count += 1;
             }
             self.moves.sync()?;
-            self.journal.append([Record::Done { sweep, kept }])?;
+            if failures.len() == failed {
+                self.journal.append([Record::Done { sweep, kept }])?;
+            }
         }
-        Ok(recovered)
+        Ok((recovered, failures))
+    }
+
+    /// Undoes or finishes an item, all of its files, and says whether it is as it was.
+    fn settle(&self, item: &Item, is_undone: bool) -> Result<bool, SweepError> {
+        let settled = item
+            .files
+            .iter()
+            .map(|file| if is_undone { self.moves.undo(file) } else { self.moves.finish(file) });
+        // One that fails does not stop the others; the worst of it is told.
+        let errors: Vec<SweepError> = settled.filter_map(Result::err).collect();
+        let is_change = |error: &SweepError| matches!(error, SweepError::Changed { .. });
+        match errors.into_iter().min_by_key(is_change) {
+            Some(error) => Err(error),
+            None => Ok(is_undone),
+        }
     }
 }
 

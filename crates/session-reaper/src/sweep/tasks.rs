@@ -52,7 +52,8 @@ pub(super) fn tasks<'l>(
         by_key.insert(&row.key, tasks.len());
         tasks.push(Task { row: Some((row.key.clone(), hash)), files: Vec::new() });
     }
-    // The directory of a session goes with its transcript.
+    // Without rows, the transcript of a session and its directory go together.
+    let mut by_session: HashMap<String, usize> = HashMap::new();
     for file in plan.files.iter().filter(|file| file.verdict.act() == Some(Act::Archive)) {
         let Some(fact) = by_name.get(&(file.folder, file.name.as_os_str())).copied() else {
             continue;
@@ -61,14 +62,27 @@ pub(super) fn tasks<'l>(
         let class = classify(&fact.name, fact.kind, layout);
         let to = names.archive(&from, class.reason());
         let victim = Victim { fact, from, to, class, copy: None };
-        let with = match &file.verdict {
-            Verdict::Go(Go::With { key }) => by_key.get(key.as_str()).copied(),
+        let session = match class {
+            FileClass::SideDir { session } | FileClass::Transcript { session }
+                if layout != Layout::OpenClaw =>
+            {
+                Some(session)
+            }
             _ => None,
         };
-        match with.and_then(|nth| tasks.get_mut(nth)) {
-            Some(task) => task.files.push(victim),
-            None => tasks.push(Task { row: None, files: vec![victim] }),
+        let with = match (&file.verdict, session) {
+            (_, Some(session)) => by_session.get(session).copied(),
+            (Verdict::Go(Go::With { key }), None) => by_key.get(key.as_str()).copied(),
+            _ => None,
+        };
+        if let Some(task) = with.and_then(|nth| tasks.get_mut(nth)) {
+            task.files.push(victim);
+            continue;
         }
+        if let Some(session) = session {
+            by_session.insert(session.to_owned(), tasks.len());
+        }
+        tasks.push(Task { row: None, files: vec![victim] });
     }
     tasks
 }

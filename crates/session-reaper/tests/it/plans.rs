@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use session_reaper::{KeepLast, Matches, Policy, Rule, RuleTtl, Water};
+use common_fs::Clock as _;
+use session_reaper::{KeepLast, Listing, Matches, Policy, Rule, RuleTtl, Water, plan};
 
 use crate::world::{HOUR, NOW, World, reasons, row, seed, store, time};
 
@@ -178,18 +179,30 @@ fn remnants_go_when_they_are_old_and_nobody_uses_them() {
 
 #[test]
 fn what_a_kill_left_of_ours_goes_after_ten_minutes() {
-    let names = [".s.jsonl.deleted.x.zst.999999.5.0.tmp", "s.jsonl.lock.guard"];
-    let world = World::new("{}", &[(names[0], 1), (names[1], 1)]);
-    let expected = names.map(|name| format!("{name} own-temp"));
-    assert_eq!(reasons(&world.plan(&Policy::SAFE)), expected);
-    let world = World::new("{}", &[(names[0], 0), (names[1], 0)]);
-    assert!(world.plan(&Policy::SAFE).is_nothing());
+    const COPY: &str = ".s.jsonl.deleted.2026-01-01T00-00-00.000Z.zst.999999.5.0.tmp";
+    const STORE: &str = ".sessions.json.999999.5.0.tmp";
+    const GUARD: &str = "s.jsonl.lock.guard";
+    let left = |world: &World, minutes: u64| {
+        world.sim.clock.advance(Duration::from_mins(minutes));
+        let listing = Listing::read(world.host(), &world.place, &Policy::SAFE).unwrap();
+        let now = world.sim.clock.now();
+        let mut reasons = reasons(&plan(now, &listing.snapshot(None), &Policy::SAFE));
+        reasons.retain(|reason| reason.ends_with(" own-temp"));
+        reasons
+    };
+    // A copy has the time of its original; it is as old as it is unchanged.
+    let world = World::new("{}", &[(COPY, 1), (STORE, 1), (GUARD, 1), ("s.jsonl", 1)]);
+    assert_eq!(left(&world, 9), [""; 0]);
+    assert_eq!(left(&world, 2), [COPY, STORE, GUARD].map(|name| format!("{name} own-temp")));
+    // The copy may be all there is of its original.
+    let world = World::new("{}", &[(COPY, 1)]);
+    assert!(left(&world, 60).is_empty());
     // Somebody is at it.
-    let world = World::new("{}", &[(names[1], 1)]);
+    let world = World::new("{}", &[(GUARD, 1)]);
     let dir = common_fs::Fs::open_dir(&world.sim.fs, crate::world::DIR.as_ref()).unwrap();
-    let file = dir.open(names[1].as_ref(), common_fs::Access::Read).unwrap();
+    let file = dir.open(GUARD.as_ref(), common_fs::Access::Read).unwrap();
     assert!(file.try_lock().unwrap());
-    assert!(world.plan(&Policy::SAFE).is_nothing());
+    assert!(left(&world, 60).is_empty());
 }
 
 #[test]
