@@ -1,6 +1,8 @@
 //! What the benchmarks run on: made-up transcripts on real files.
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on ends")]
 
+pub mod agent;
+
 use std::{
     num::NonZeroUsize,
     ops::ControlFlow,

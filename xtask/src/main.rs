@@ -51,6 +51,12 @@ enum Task {
     /// Make a database of OpenClaw and go on with it; `proof` calls it
     #[command(hide = true)]
     WriteAgent(proof::WriteAgent),
+    /// Sweep the sessions of an agent of OpenClaw and print what that took; `proof` calls it
+    #[command(hide = true)]
+    MeasureSweep(proof::MeasureSweep),
+    /// Update rows of a store of OpenClaw as it does itself; `proof` calls it
+    #[command(hide = true)]
+    WriteStore(proof::WriteStore),
 }
 
 fn main() -> ExitCode {
@@ -65,6 +71,8 @@ fn main() -> ExitCode {
         Task::MeasureAgent(args) => proof::measure_agent(&args),
         Task::ReadAgent(args) => proof::read_agent(&args),
         Task::WriteAgent(args) => proof::write_agent(args),
+        Task::MeasureSweep(args) => proof::measure_sweep(&args),
+        Task::WriteStore(args) => proof::write_store(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -6,6 +6,7 @@
 mod counted_fs;
 mod openclaw_database;
 mod process;
+mod reap;
 mod trace_relaunch;
 mod usage_limits;
 mod usage_refresh;
@@ -14,6 +15,7 @@ pub(crate) use openclaw_database::{
     MeasureAgent, ReadAgent, WriteAgent, measure as measure_agent, read as read_agent,
     write as write_agent,
 };
+pub(crate) use reap::{MeasureSweep, WriteStore, measure as measure_sweep, write as write_store};
 pub(crate) use trace_relaunch::{
     MeasureTrace, WriteTrace, measure as measure_trace, write as write_trace,
 };
@@ -62,6 +64,8 @@ enum Scenario {
     TraceRelaunch,
     /// OpenClaw's database of sessions: everything in it, exactly, beside a writer and after kills
     OpenclawDatabase,
+    /// Retention: a sweep and back to the byte, beside writers, after kills, and what it takes
+    Reap,
     /// All of them
     All,
 }
@@ -79,6 +83,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     }
     if all || args.scenario.contains(&Scenario::OpenclawDatabase) {
         openclaw_database(args)?;
+    }
+    if all || args.scenario.contains(&Scenario::Reap) {
+        reap(args)?;
     }
     crate::say("All runtime assertions passed.")
 }
@@ -119,6 +126,15 @@ fn openclaw_database(args: &Args) -> anyhow::Result<()> {
     }
     let usual = if args.quick { SESSIONS_QUICK } else { SESSIONS };
     let report = openclaw_database::prove(args.sessions.unwrap_or(usual))?;
+    crate::say(&serde_json::to_string_pretty(&report)?)?;
+    report.check()
+}
+
+fn reap(args: &Args) -> anyhow::Result<()> {
+    if !args.json {
+        crate::say("reap: all that is over goes and comes back, beside writers and after kills")?;
+    }
+    let report = reap::prove(args.quick)?;
     crate::say(&serde_json::to_string_pretty(&report)?)?;
     report.check()
 }
