@@ -172,7 +172,7 @@ impl Journal {
 
     /// Whether more of what was written down is needed no more than is.
     pub(crate) fn is_mostly_over(&self) -> bool {
-        let needed: usize = self.batches.values().map(|batch| batch.items.len()).sum();
+        let needed: usize = self.happened().map(|batch| batch.items.len()).sum();
         2 * needed < self.items_seen
     }
 
@@ -193,7 +193,13 @@ impl Journal {
 
     /// Whether nothing in it is needed any more.
     pub(crate) fn is_empty(&self) -> bool {
-        self.batches.values().all(|batch| batch.stage != Stage::Ready && batch.items.is_empty())
+        self.happened().all(|batch| batch.stage == Stage::Done && batch.items.is_empty())
+    }
+
+    /// The batches of which something may have happened: whoever was interrupted while one was written
+    /// down has done nothing else.
+    fn happened(&self) -> impl Iterator<Item = &Batch> {
+        self.batches.values().filter(|batch| batch.stage != Stage::Begun)
     }
 }
 

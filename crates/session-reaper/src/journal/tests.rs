@@ -74,6 +74,16 @@ fn what_is_restored_or_over_is_forgotten() {
 }
 
 #[test]
+fn what_was_only_written_down_is_not_needed() {
+    let restored = Record::Restored { sweep: 1, items: vec![0] };
+    let records = [batch(0, Stage::Begun), batch(1, Stage::Done), vec![restored]].concat();
+    let journal = Journal::parse(&written(&records)).unwrap();
+    assert!(journal.is_empty() && journal.is_mostly_over());
+    let ready = Journal::parse(&written(&batch(0, Stage::Ready))).unwrap();
+    assert!(!ready.is_empty() && !ready.is_mostly_over());
+}
+
+#[test]
 fn what_is_still_needed_is_written_anew() {
     let journal = Journal::parse(&written(&batch(4, Stage::Done))).unwrap();
     let again = Journal::parse(&written(&journal.records().collect::<Vec<_>>())).unwrap();
