@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, ffi::OsStr, time::Duration};
 use common_fs::{Access, Dir, FileKind, FsError, Host, Overwrite, Timestamp, lock::Lock};
 
 use crate::{
-    Archive, ArchivedFile, Failure, Place, Removed, Store, SweepError, Total,
+    Archive, ArchivedFile, Failure, Item, Place, Removed, Store, SweepError, Total,
     copy::{Direction, copy, holds_same},
     file_name::ARCHIVE_FOLDER,
     insert,
@@ -88,7 +88,11 @@ impl Work<'_> {
                 by_sweep.into_iter().map(|(sweep, items)| Record::Restored { sweep, items });
             self.journal.append(records)?;
         }
-        self.journal.tidy(self.host, |_, _| false)?;
+        // What somebody put back who was interrupted may have been archived anew since.
+        let moves = &self.moves;
+        let is_gone =
+            |item: &Item| item.row.is_none() && item.files.iter().all(|file| moves.is_gone(file));
+        self.journal.tidy(self.host, |_, item| is_gone(item))?;
         // The folder of archives is ours: it goes when nothing is in it.
         self.dir.remove_dir(OsStr::new(ARCHIVE_FOLDER)).ok();
         Ok(restored)

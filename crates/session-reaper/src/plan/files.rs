@@ -162,9 +162,9 @@ impl<'j, 's> Files<'j, 's> {
             | FileClass::TranscriptLock { .. }
             | FileClass::Own => return true,
             FileClass::Archive { of, .. } => of,
-            FileClass::Transcript { .. } | FileClass::Companion { .. } => {
-                target.to_str().unwrap_or_default()
-            }
+            FileClass::Transcript { .. }
+            | FileClass::Companion { .. }
+            | FileClass::StoreTemp { .. } => target.to_str().unwrap_or_default(),
             _ => return false,
         };
         self.snapshot.files.iter().enumerate().any(|(nth, other)| {
