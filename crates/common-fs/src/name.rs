@@ -10,7 +10,7 @@ use crate::{FsError, Op, Refusal};
 pub(crate) fn check(op: Op, dir: &Path, name: &OsStr) -> Result<(), FsError> {
     let bytes = name.as_bytes();
     let dots = matches!(bytes, b"" | b"." | b"..");
-    if dots || bytes.iter().any(|&byte| byte == b'/' || byte == 0) {
+    if dots || bytes.contains(&b'/') || bytes.contains(&0) {
         return Err(FsError::refused(op, &dir.join(name), Refusal::BadName));
     }
     Ok(())

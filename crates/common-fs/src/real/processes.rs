@@ -1,6 +1,6 @@
 #![expect(clippy::disallowed_methods, reason = "the process table of Linux is read as files")]
 
-use std::{ffi::OsStr, fs, io, os::unix::ffi::OsStrExt as _};
+use std::{ffi::OsStr, fs, io, os::unix::ffi::OsStrExt as _, sync::OnceLock};
 
 use rustix::{io::Errno, process::Pid};
 
@@ -12,23 +12,9 @@ pub struct RealProcesses;
 
 impl Processes for RealProcesses {
     fn identity(&self) -> Identity {
-        let pid = std::process::id();
-        let start_ticks = match read_stat(pid) {
-            Ok(Some(line)) => line.start_ticks,
-            Ok(None) | Err(_) => None,
-        };
-        let system = rustix::system::uname();
-        Identity {
-            process: ProcessId { pid, start_ticks },
-            uid: rustix::process::geteuid().as_raw(),
-            host: OsStr::from_bytes(system.nodename().to_bytes()).to_string_lossy().into_owned(),
-            boot_id: fs::read_to_string("/proc/sys/kernel/random/boot_id")
-                .ok()
-                .map(|id| id.trim().to_owned()),
-            pid_namespace: fs::read_link("/proc/self/ns/pid")
-                .ok()
-                .map(|id| id.to_string_lossy().into_owned()),
-        }
+        /// It stays the same for as long as the process lives.
+        static IDENTITY: OnceLock<Identity> = OnceLock::new();
+        IDENTITY.get_or_init(read_identity).clone()
     }
 
     fn state(&self, pid: u32) -> ProcessState {
@@ -38,6 +24,26 @@ impl Processes for RealProcesses {
             // Not there, or not shown to us (`hidepid`), or no Linux: ask the kernel directly.
             Ok(None) | Err(_) => probe(pid),
         }
+    }
+}
+
+fn read_identity() -> Identity {
+    let pid = std::process::id();
+    let start_ticks = match read_stat(pid) {
+        Ok(Some(line)) => line.start_ticks,
+        Ok(None) | Err(_) => None,
+    };
+    let system = rustix::system::uname();
+    Identity {
+        process: ProcessId { pid, start_ticks },
+        uid: rustix::process::geteuid().as_raw(),
+        host: OsStr::from_bytes(system.nodename().to_bytes()).to_string_lossy().into_owned(),
+        boot_id: fs::read_to_string("/proc/sys/kernel/random/boot_id")
+            .ok()
+            .map(|id| id.trim().to_owned()),
+        pid_namespace: fs::read_link("/proc/self/ns/pid")
+            .ok()
+            .map(|id| id.to_string_lossy().into_owned()),
     }
 }
 

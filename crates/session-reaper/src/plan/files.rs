@@ -1,11 +1,11 @@
-use std::{borrow::Cow, cmp::Reverse};
+use std::cmp::Reverse;
 
 use common_fs::{FileKind, Timestamp};
 use foldhash::{HashMap, HashMapExt as _};
 
 use super::{
     Allowance, FileVerdict, Go, Keep, RowVerdict, Total, Verdict,
-    index::{Index, last_name, trimmed},
+    index::{Index, last_name},
     verdict::after,
 };
 use crate::{
@@ -273,17 +273,15 @@ impl<'j, 's> Files<'j, 's> {
     ) -> Verdict {
         let name = file.name.to_str().unwrap_or_default();
         // Every reading of its name counts for a reference: what could be needed stays.
-        let mut sessions = [stem].into_iter().chain(other_readings(stem));
-        let by_session = sessions.find_map(|session| references.by_session.get(session));
-        if let Some(key) = references.by_name.get(name).or(by_session) {
+        let by_session = || first_of(stem, |session| references.by_session.get(session));
+        if let Some(key) = references.by_name.get(name).or_else(by_session) {
             return Verdict::Keep(Keep::ReferencedBy { key: (*key).to_owned() });
         }
         if self.is_pinned(file, stem) {
             return Verdict::Keep(Keep::Pinned);
         }
-        if [stem].into_iter().chain(other_readings(stem)).any(|id| self.index.is_locked(id))
-            || self.index.is_locked(name)
-        {
+        let is_locked = |id: &str| self.index.is_locked(id).then_some(());
+        if first_of(stem, is_locked).or_else(|| is_locked(name)).is_some() {
             return Verdict::Keep(Keep::Running);
         }
         if let Some(key) = self.owner(class, name, stem) {
@@ -302,9 +300,8 @@ impl<'j, 's> Files<'j, 's> {
                     && self.index.owner(stem).is_some()
             }
         };
-        let mut sessions = [stem].into_iter().chain(other_readings(stem)).filter(|_| follows);
-        let nth = sessions.find_map(|session| self.index.owner(session));
-        let nth = nth.or_else(|| self.index.namer(name))?;
+        let owner = || first_of(stem, |session| self.index.owner(session));
+        let nth = follows.then(owner).flatten().or_else(|| self.index.namer(name))?;
         Some(store.rows().get(nth)?.key.to_string())
     }
 
@@ -355,6 +352,11 @@ impl<'j, 's> Files<'j, 's> {
     }
 }
 
+/// What there is of the first session that a name can be read as. Most have only one reading.
+fn first_of<'s, T>(stem: &'s str, of: impl Fn(&'s str) -> Option<T>) -> Option<T> {
+    of(stem).or_else(|| other_readings(stem).find_map(of))
+}
+
 /// Whether an archive is one that a runtime has made because a session began anew or its file was
 /// replaced, rather than of something that was deleted.
 pub(crate) fn is_former(of: &str, reason: ArchiveReason, layout: Layout) -> bool {
@@ -371,10 +373,10 @@ pub(crate) fn is_former(of: &str, reason: ArchiveReason, layout: Layout) -> bool
 
 /// What rows that stay need, and the key of the first that does.
 struct References<'s> {
-    by_session: HashMap<Cow<'s, str>, &'s str>,
+    by_session: HashMap<&'s str, &'s str>,
     /// By the last part of the path that the row has: in whatever directory it says that the file is,
     /// it may be reached through a link.
-    by_name: HashMap<Cow<'s, str>, &'s str>,
+    by_name: HashMap<&'s str, &'s str>,
 }
 
 impl<'s> References<'s> {
@@ -395,11 +397,11 @@ impl<'s> References<'s> {
     }
 
     fn add(&mut self, row: &'s StoreRow<'_>) {
-        let checkpoints = row.checkpoint_sessions().iter().map(|id| Cow::Borrowed(id.as_ref()));
+        let checkpoints = row.checkpoint_sessions().iter().map(AsRef::as_ref);
         for session in row.session_id().into_iter().chain(checkpoints) {
-            self.by_session.entry(trimmed(session)).or_insert(&row.key);
+            self.by_session.entry(session.trim()).or_insert(&row.key);
         }
-        let checkpoints = row.checkpoint_files().iter().map(|file| Cow::Borrowed(file.as_ref()));
+        let checkpoints = row.checkpoint_files().iter().map(AsRef::as_ref);
         for file in row.session_file().into_iter().chain(checkpoints) {
             self.by_name.entry(last_name(file)).or_insert(&row.key);
         }

@@ -1,4 +1,4 @@
-use std::{borrow::Cow, path::Path};
+use std::path::Path;
 
 use common_fs::{FileKind, Timestamp};
 use foldhash::{HashMap, HashMapExt as _, HashSet, HashSetExt as _};
@@ -23,9 +23,9 @@ pub(super) struct Index<'s> {
     /// Sessions and transcripts that somebody has locked.
     locked: HashSet<&'s str>,
     /// The first row that has a session.
-    owners: HashMap<Cow<'s, str>, usize>,
+    owners: HashMap<&'s str, usize>,
     /// The first row that names a transcript.
-    namers: HashMap<Cow<'s, str>, usize>,
+    namers: HashMap<&'s str, usize>,
     /// The rows that name something that cannot be a transcript here.
     strays: HashSet<usize>,
 }
@@ -64,7 +64,7 @@ impl<'s> Index<'s> {
     }
 
     fn add_row(&mut self, nth: usize, row: &'s StoreRow<'_>) {
-        if let Some(id) = row.session_id().map(trimmed).filter(|id| is_session_id(id)) {
+        if let Some(id) = row.session_id().map(str::trim).filter(|id| is_session_id(id)) {
             self.owners.entry(id).or_insert(nth);
         }
         match row.session_file().map(|file| self.named(file)) {
@@ -148,9 +148,9 @@ impl<'s> Index<'s> {
 
     /// The name of the transcript in this directory that a row means by `file`, if it means one.
     /// Whether there is one does not matter.
-    fn named<'f>(&self, file: Cow<'f, str>) -> Option<Cow<'f, str>> {
-        let name = part(trimmed(file), |file| self.beneath(file));
-        let class = classify(name.as_ref().as_ref(), FileKind::File, self.layout);
+    fn named<'f>(&self, file: &'f str) -> Option<&'f str> {
+        let name = self.beneath(file.trim());
+        let class = classify(name.as_ref(), FileKind::File, self.layout);
         let is_transcript =
             matches!(class, FileClass::Transcript { .. } | FileClass::Companion { .. });
         (is_transcript && !name.contains(['/', '\\', '\0'])).then_some(name)
@@ -173,23 +173,8 @@ impl<'s> Index<'s> {
 }
 
 /// The last part of a path, wherever it leads: what a row that stays may need by it.
-pub(super) fn last_name(file: Cow<'_, str>) -> Cow<'_, str> {
-    part(trimmed(file), |file| file.rsplit(['/', '\\']).next().unwrap_or(file))
-}
-
-pub(super) fn trimmed(text: Cow<'_, str>) -> Cow<'_, str> {
-    part(text, str::trim)
-}
-
-/// A part of a text, borrowed if the text is.
-fn part(text: Cow<'_, str>, of: impl for<'t> Fn(&'t str) -> &'t str) -> Cow<'_, str> {
-    match text {
-        Cow::Borrowed(text) => Cow::Borrowed(of(text)),
-        Cow::Owned(text) => {
-            let part = of(&text);
-            if part.len() == text.len() { Cow::Owned(text) } else { Cow::Owned(part.to_owned()) }
-        }
-    }
+pub(super) fn last_name(file: &str) -> &str {
+    file.trim().rsplit(['/', '\\']).next().unwrap_or(file)
 }
 
 /// `/agents/main/sessions/` of a directory that ends in this, as OpenClaw knows one by it, too.

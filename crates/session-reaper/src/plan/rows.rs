@@ -43,7 +43,7 @@ pub(super) fn judge(
                 size_bytes: row.size_bytes(),
                 last_alive,
                 verdict,
-                unsafe_file: unsafe_file.map(Cow::into_owned),
+                unsafe_file: unsafe_file.map(str::to_owned),
             }
         })
         .collect();
@@ -124,7 +124,7 @@ impl Judge<'_, '_> {
         if let Some((key, keep_last)) = retention.run
             && (0, 0) != (keep_last.succeeded, keep_last.failed)
         {
-            let failed = matches!(row.status().as_deref(), Some("failed" | "killed" | "timeout"));
+            let failed = matches!(row.status(), Some("failed" | "killed" | "timeout"));
             runs.push(Run { nth, key, failed, time, keep_last });
         }
         let verdict = if self.is_pinned(row) {
@@ -179,11 +179,11 @@ impl Judge<'_, '_> {
 
     fn is_running(&self, row: &StoreRow<'_>, time: Timestamp) -> bool {
         let id = row.session_id();
-        if id.as_deref().is_some_and(|id| self.index.is_locked(id)) {
+        if id.is_some_and(|id| self.index.is_locked(id)) {
             return true;
         }
         self.policy.age == Age::RowAndTranscripts
-            && row.status().as_deref() == Some("running")
+            && row.status() == Some("running")
             && self.now <= time.plus(RUNNING_TRUSTED)
     }
 
@@ -196,7 +196,7 @@ impl Judge<'_, '_> {
         let of_row = plausible(row.ended_at()).or_else(|| plausible(row.updated_at()));
         let id = row.session_id();
         // A transcript from the future means that the clock was set back: it may be from just now.
-        let of_files = id.and_then(|id| self.index.modified(&id)).map(|time| time.min(self.now));
+        let of_files = id.and_then(|id| self.index.modified(id)).map(|time| time.min(self.now));
         of_row.max(of_files)
     }
 }
@@ -206,7 +206,7 @@ fn matches(rule: &Rule, row: &StoreRow<'_>, key: Option<&CronKey<'_>>) -> bool {
         Matches::Key(pattern) => pattern.matches(row.key.trim()),
         Matches::Job(pattern) => key.is_some_and(|key| pattern.matches(&key.job)),
         Matches::Agent(pattern) => key.is_some_and(|key| pattern.matches(&key.agent)),
-        Matches::Label(pattern) => row.label().is_some_and(|label| pattern.matches(&label)),
+        Matches::Label(pattern) => row.label().is_some_and(|label| pattern.matches(label)),
     }
 }
 

@@ -6,7 +6,7 @@
 //! were, in whatever order rows go back.
 
 use std::{
-    collections::{BTreeSet, HashMap, HashSet},
+    collections::{HashMap, HashSet},
     ops::Range,
 };
 
@@ -52,15 +52,15 @@ impl<'t> Store<'t> {
     }
 }
 
-/// The pieces of the text without the rows of these keys, in order.
+/// The pieces of the text without the rows of which the keys go, in order.
 ///
 /// To be written one after the other, so that a large store is never in memory twice.
-pub fn without<'t>(store: &Store<'t>, keys: &BTreeSet<&str>) -> Vec<&'t str> {
+pub fn without<'t>(store: &Store<'t>, goes: impl Fn(&str) -> bool) -> Vec<&'t str> {
     let rows = store.rows();
     let mut pieces = vec![store.slice(0..store.body.start)];
     let mut kept_before = None;
     for (nth, row) in rows.iter().enumerate() {
-        if keys.contains(row.key.as_ref()) {
+        if goes(row.key.as_ref()) {
             continue;
         }
         match kept_before.replace(nth) {

@@ -37,13 +37,13 @@ impl<'t> StoreRow<'t> {
     }
 
     /// `sessionId`, if it is text.
-    pub fn session_id(&self) -> Option<Cow<'t, str>> {
-        text(self.fields.session_id)
+    pub fn session_id(&self) -> Option<&str> {
+        self.fields.session_id.as_ref()?.as_deref()
     }
 
     /// `sessionFile`, if it is text.
-    pub fn session_file(&self) -> Option<Cow<'t, str>> {
-        text(self.fields.session_file)
+    pub fn session_file(&self) -> Option<&str> {
+        self.fields.session_file.as_ref()?.as_deref()
     }
 
     /// `updatedAt` as it is written.
@@ -57,13 +57,13 @@ impl<'t> StoreRow<'t> {
     }
 
     /// `status`, if it is text.
-    pub fn status(&self) -> Option<Cow<'t, str>> {
-        text(self.fields.status)
+    pub fn status(&self) -> Option<&str> {
+        self.fields.status.as_ref()?.as_deref()
     }
 
     /// `label`, if it is text.
-    pub fn label(&self) -> Option<Cow<'t, str>> {
-        text(self.fields.label)
+    pub fn label(&self) -> Option<&str> {
+        self.fields.label.as_ref()?.as_deref()
     }
 
     /// All transcripts that `compactionCheckpoints` name.
@@ -108,10 +108,13 @@ impl Time {
     }
 }
 
-fn text(raw: Option<&RawValue>) -> Option<Cow<'_, str>> {
-    let raw = raw?.get();
+/// The value of a field, if that is text.
+type Text<'t> = Option<Cow<'t, str>>;
+
+fn text(raw: &RawValue) -> Text<'_> {
+    let raw = raw.get();
     let plain = raw.strip_prefix('"')?.strip_suffix('"')?;
-    if plain.contains('\\') {
+    if plain.as_bytes().contains(&b'\\') {
         return serde_json::from_str(raw).ok().map(Cow::Owned);
     }
     Some(Cow::Borrowed(plain))
@@ -145,12 +148,12 @@ impl<'de> Deserialize<'de> for Key<'de> {
 /// The fields of a row that matter, as they are written.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Fields<'t> {
-    session_id: Option<&'t RawValue>,
-    session_file: Option<&'t RawValue>,
+    session_id: Option<Text<'t>>,
+    session_file: Option<Text<'t>>,
     updated_at: Option<&'t RawValue>,
     ended_at: Option<&'t RawValue>,
-    status: Option<&'t RawValue>,
-    label: Option<&'t RawValue>,
+    status: Option<Text<'t>>,
+    label: Option<Text<'t>>,
     checkpoint_files: Vec<Cow<'t, str>>,
     checkpoint_sessions: Vec<Cow<'t, str>>,
     unclear: Option<&'static str>,
@@ -204,24 +207,23 @@ impl<'de> Visitor<'de> for Entry {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut fields = Fields::default();
         while let Some(Key(key)) = map.next_key()? {
-            let field = match key.as_ref() {
-                "sessionId" => &mut fields.session_id,
-                "sessionFile" => &mut fields.session_file,
-                "updatedAt" => &mut fields.updated_at,
-                "endedAt" => &mut fields.ended_at,
-                "status" => &mut fields.status,
-                "label" => &mut fields.label,
+            let is_twice = match key.as_ref() {
+                "sessionId" => fields.session_id.replace(text(map.next_value()?)).is_some(),
+                "sessionFile" => fields.session_file.replace(text(map.next_value()?)).is_some(),
+                "updatedAt" => fields.updated_at.replace(map.next_value()?).is_some(),
+                "endedAt" => fields.ended_at.replace(map.next_value()?).is_some(),
+                "status" => fields.status.replace(text(map.next_value()?)).is_some(),
+                "label" => fields.label.replace(text(map.next_value()?)).is_some(),
                 "compactionCheckpoints" => {
-                    let raw: &RawValue = map.next_value()?;
-                    fields.read_checkpoints(raw, 0);
-                    continue;
+                    fields.read_checkpoints(map.next_value()?, 0);
+                    false
                 }
                 _ => {
                     let _: IgnoredAny = map.next_value()?;
-                    continue;
+                    false
                 }
             };
-            if field.replace(map.next_value()?).is_some() {
+            if is_twice {
                 fields.unclear = Some("it has a field twice");
             }
         }
@@ -263,8 +265,8 @@ impl<'de> Visitor<'de> for References<'_, 'de> {
         while let Some(Key(key)) = map.next_key()? {
             let raw: &'de RawValue = map.next_value()?;
             match key.as_ref() {
-                "sessionFile" => self.fields.checkpoint_files.extend(text(Some(raw))),
-                "sessionId" => self.fields.checkpoint_sessions.extend(text(Some(raw))),
+                "sessionFile" => self.fields.checkpoint_files.extend(text(raw)),
+                "sessionId" => self.fields.checkpoint_sessions.extend(text(raw)),
                 _ if is_nested(raw) => self.fields.read_checkpoints(raw, self.depth + 1),
                 _ => (),
             }

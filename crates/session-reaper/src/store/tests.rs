@@ -20,16 +20,16 @@ fn text(pieces: &[&str]) -> String {
 }
 
 fn without_keys(store: &Store<'_>, keys: &[&str]) -> String {
-    text(&without(store, &keys.iter().copied().collect()))
+    text(&without(store, |key| keys.contains(&key)))
 }
 
 #[test]
 fn fields_that_matter_are_found() {
     let store = Store::parse(STORE.as_bytes()).unwrap();
     let [run, base, last] = store.rows() else { panic!("three rows") };
-    assert_eq!(run.session_id().as_deref(), Some("a"));
+    assert_eq!(run.session_id(), Some("a"));
     assert_eq!(run.updated_at(), Time::Millis(1.0));
-    assert_eq!(base.session_file().as_deref(), Some("x/b.jsonl"));
+    assert_eq!(base.session_file(), Some("x/b.jsonl"));
     assert_eq!(base.updated_at(), Time::Missing);
     assert!(last.is_null());
 }
@@ -137,7 +137,7 @@ proptest! {
             .map(|(row, _)| store.removed(row))
             .collect();
         let keys: BTreeSet<&str> = taken.iter().map(|row| row.key.as_str()).collect();
-        let mut now = without(&store, &keys).concat();
+        let mut now = without(&store, |key| keys.contains(key)).concat();
         let order: Vec<usize> = order.into_iter().filter(|nth| *nth < taken.len()).collect();
         // All at once, or one after the other.
         let batches = if together { vec![order] } else { order.into_iter().map(|nth| vec![nth]).collect() };

@@ -1,7 +1,7 @@
 //! Archiving, under the lock of the store.
 
 use std::{
-    collections::{BTreeSet, HashSet},
+    collections::BTreeSet,
     ffi::{OsStr, OsString},
     time::Duration,
 };
@@ -11,6 +11,8 @@ use common_fs::{
     lock::{self, Lock},
     replace::ReplaceError,
 };
+
+use foldhash::HashSet;
 
 use super::{
     Compression, Failure, Orders, Pace, Sweep, SweepError, Work,
@@ -32,6 +34,9 @@ const ATTEMPTS: u32 = 3;
 /// Where file times are coarse, a file that was read so soon after a change may have been changed
 /// again without another time.
 const RACY: Duration = Duration::from_secs(2);
+
+/// The names of what has a lock.
+type Locks = HashSet<Vec<u8>>;
 
 /// What a sweep goes by.
 pub(super) struct Context<'c> {
@@ -265,12 +270,7 @@ impl Work<'_> {
     }
 
     /// Renames the files of a task; all of them, or, if one cannot be, none.
-    fn rename_all(
-        &self,
-        task: &Task<'_>,
-        files: &[Move],
-        locks: &HashSet<OsString>,
-    ) -> Result<(), Refused> {
+    fn rename_all(&self, task: &Task<'_>, files: &[Move], locks: &Locks) -> Result<(), Refused> {
         for (nth, (victim, file)) in task.files.iter().zip(files).enumerate() {
             let done = self.check(victim, locks).and_then(|()| match file.how {
                 // Its copy is complete; the file goes when the row is gone.
@@ -301,7 +301,7 @@ impl Work<'_> {
     }
 
     /// Whether a file still is what it was when the plan was made, and nobody has it locked.
-    fn check(&self, victim: &Victim<'_>, locks: &HashSet<OsString>) -> Result<(), SweepError> {
+    fn check(&self, victim: &Victim<'_>, locks: &Locks) -> Result<(), SweepError> {
         let fact = victim.fact;
         let now = match self.dir.stat(OsStr::new(&victim.from)) {
             Ok(stat) => stat,
@@ -314,25 +314,27 @@ impl Work<'_> {
         if !is_same {
             return Err(self.changed(victim, "has changed since it was looked at"));
         }
-        if let FileClass::Transcript { .. } | FileClass::Companion { .. } = victim.class {
+        if let FileClass::Transcript { .. } | FileClass::Companion { .. } = victim.class
+            && locks.contains(victim.from.as_bytes())
+        {
             let name = OsString::from(format!("{}.lock", victim.from));
-            if locks.contains(&name)
-                && let lock::Verdict::Held(_) = lock::inspect(self.host, self.dir, &name)?
-            {
+            if let lock::Verdict::Held(_) = lock::inspect(self.host, self.dir, &name)? {
                 return Err(self.changed(victim, "is locked now"));
             }
         }
         Ok(())
     }
 
-    /// The names of the locks of transcripts that there are now. One listing is less than one look
-    /// for each transcript.
-    fn locks(&self) -> Result<HashSet<OsString>, SweepError> {
+    /// The names of what has a lock now. One listing is less than one look for each transcript.
+    fn locks(&self) -> Result<Locks, SweepError> {
         if !has_store(self.place.layout) {
-            return Ok(HashSet::new());
+            return Ok(Locks::default());
         }
-        let is_lock = |entry: &DirEntry| entry.name.as_encoded_bytes().ends_with(b".lock");
-        Ok(self.dir.list()?.into_iter().filter(is_lock).map(|entry| entry.name).collect())
+        let entries = self.dir.list()?;
+        let locked = |entry: &DirEntry| {
+            entry.name.as_encoded_bytes().strip_suffix(b".lock").map(<[u8]>::to_vec)
+        };
+        Ok(entries.iter().filter_map(locked).collect())
     }
 
     fn changed(&self, victim: &Victim<'_>, why: &'static str) -> SweepError {
@@ -348,11 +350,11 @@ impl Work<'_> {
     ) -> Result<(), SweepError> {
         self.moves.sync()?;
         let going = tasks.iter().enumerate().filter(|(nth, _)| !kept.contains(nth));
-        let keys: BTreeSet<&str> =
+        let keys: HashSet<&str> =
             going.filter_map(|(_, task)| Some(task.row.as_ref()?.0.as_str())).collect();
         match locked {
             Some(Locked { rows, stat, lock }) if !keys.is_empty() => {
-                self.replace_store(&without(rows, &keys), Some(&stat), lock)
+                self.replace_store(&without(rows, |key| keys.contains(key)), Some(&stat), lock)
             }
             _ => Ok(()),
         }

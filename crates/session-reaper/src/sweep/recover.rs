@@ -92,8 +92,6 @@ fn is_still_there(item: &Item, store: Option<&Store<'_>>) -> bool {
     };
     let text = format!("{{{}}}", archived.member);
     let before = Store::parse(text.as_bytes());
-    let session = before.ok().and_then(|store| {
-        store.rows().first().and_then(|row| row.session_id().map(std::borrow::Cow::into_owned))
-    });
-    session.as_deref() == row.session_id().as_deref()
+    let before = before.as_ref().ok().and_then(|store| store.rows().first());
+    before.and_then(|row| row.session_id()) == row.session_id()
 }

@@ -121,10 +121,10 @@ proptest! {
                 for row in plan.rows.iter().filter(|row| !row.verdict.goes()) {
                     let row = parsed.row(&row.key).unwrap();
                     let needs = row.session_file().unwrap();
-                    prop_assert_ne!(&*needs, name);
+                    prop_assert_ne!(needs, name);
                     let is_transcript =
                         matches!(class, FileClass::Transcript { .. } | FileClass::Companion { .. });
-                    prop_assert!(!is_transcript || !name.starts_with(&*row.session_id().unwrap()));
+                    prop_assert!(!is_transcript || !name.starts_with(row.session_id().unwrap()));
                 }
             }
         }
