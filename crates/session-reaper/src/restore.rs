@@ -1,6 +1,6 @@
 //! Putting back what was archived.
 
-use std::{collections::BTreeMap, ffi::OsStr, time::Duration};
+use std::{cmp::Reverse, collections::BTreeMap, ffi::OsStr, time::Duration};
 
 use common_fs::{Access, Dir, FileKind, FsError, Host, Overwrite, Timestamp, lock::Lock};
 
@@ -134,8 +134,10 @@ impl Work<'_> {
             .archived()
             .filter_map(|found| Some(((found.sweep, found.nth), found.row?)))
             .collect();
-        let rows: Vec<(Entry, &Removed)> =
+        let mut rows: Vec<(Entry, &Removed)> =
             entries.iter().filter_map(|entry| Some((*entry, *archived.get(entry)?))).collect();
+        // The last that were taken out go back first: each knows its neighbours as they were then.
+        rows.sort_by_key(|((sweep, nth), _)| (Reverse(*sweep), *nth));
         let inserted = insert(store, rows.iter().map(|(_, row)| *row), archived.values().copied());
         if inserted.taken.len() < rows.len() {
             let read = match raw {

@@ -10,13 +10,15 @@
 //!    was made, the plan is made again, and only what both say goes, if its row is still the same to
 //!    the byte.
 //! 4. All of it is written down in the journal, the rows as they are.
-//! 5. Files are renamed. Where one cannot be, its row stays.
+//! 5. Files are renamed. Where one cannot be, its row stays. After three seconds, the others wait until
+//!    whoever else wants the lock had a turn; it goes on for them at 3.
 //! 6. The store is replaced by one without the rows, unless the lock was lost or somebody has
 //!    written to the store without it; then everything is undone.
 //! 7. Files of which there is a compressed copy are removed, and the copies get their names.
 //! 8. The journal says that it is done.
 //! 9. What was archived long ago is removed.
 
+mod archive;
 mod carry;
 mod commit;
 mod copies;
@@ -309,9 +311,13 @@ impl Work<'_> {
             let deadline = policy.budget.time.map(|time| started + time);
             let files = plan.archiving().count + plan.reclaiming().count;
             let mut pace = Pace::new(self.host, deadline, files, on_progress);
-            let context = carry::Context { now, orders };
-            let found = carry::Found { listing: &listing, raw: &raw, rows, plan: &plan };
-            self.carry_out(found, &context, &mut pace, &mut sweep)?;
+            let context = carry::Context { now, orders, listing: &listing };
+            let tasks = self.prepare(&plan, rows.as_ref(), &context, &mut pace, &mut sweep)?;
+            let known = rows.map(|rows| (&raw, rows));
+            let left = self.carry_out(tasks, known, &context, &mut pace, &mut sweep)?;
+            // What comes after it is read anew, and two large stores at once would be too much.
+            drop(raw);
+            self.carry_on(left, &context, &mut pace, &mut sweep);
             self.reclaim(&plan, &mut pace, &mut sweep)?;
             sweep.broken_off = pace.broken_off;
         }

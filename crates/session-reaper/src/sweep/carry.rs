@@ -1,103 +1,135 @@
-//! Archiving, under the lock of the store.
+//! Carrying out what a plan says, under the lock of the store: as often as it takes.
 
-use std::{
-    collections::BTreeSet,
-    ffi::{OsStr, OsString},
-    time::Duration,
-};
+use std::{collections::HashSet, ffi::OsStr, time::Duration};
 
-use common_fs::{
-    Access, DirEntry, FileKind, Stat, Timestamp,
-    lock::{self, Lock},
-    replace::ReplaceError,
-};
-
-use foldhash::HashSet;
+use common_fs::{Access, Stat, Timestamp};
 
 use super::{
     Compression, Failure, Orders, Pace, Sweep, SweepError, Work,
+    archive::{Attempt, Locked},
     commit::identity,
     has_store,
-    tasks::{Task, Victim, member_hash, tasks},
+    tasks::{Task, member_hash, tasks},
 };
 use crate::{
-    FileClass, How, Item, Listing, Move, Plan, Store, StoreState,
+    Budget, Listing, Plan, Policy, Store, StoreState,
     file_name::STORE,
-    journal::Record,
     listing::{RawStore, content_is, read_store},
-    without,
 };
 
 /// How often the work is begun anew because somebody writes to the store without its lock.
 const ATTEMPTS: u32 = 3;
 
+/// So many tasks are written down at once, and archived while the lock is held, if there is time for
+/// all of them.
+const TASKS_AT_ONCE: usize = 100_000;
+
+/// Between two holdings of the lock. Whoever waits for it, as OpenClaw does, looks every second.
+const TURN_OF_OTHERS: Duration = Duration::from_millis(1_200);
+
 /// Where file times are coarse, a file that was read so soon after a change may have been changed
 /// again without another time.
 const RACY: Duration = Duration::from_secs(2);
-
-/// The names of what has a lock.
-type Locks = HashSet<Vec<u8>>;
 
 /// What a sweep goes by.
 pub(super) struct Context<'c> {
     pub(super) now: Timestamp,
     pub(super) orders: Orders<'c>,
+    pub(super) listing: &'c Listing,
 }
 
-/// What was found, and what is to become of it.
-pub(super) struct Found<'f> {
-    pub(super) listing: &'f Listing,
-    pub(super) raw: &'f RawStore,
-    pub(super) rows: Option<Store<'f>>,
-    pub(super) plan: &'f Plan,
-}
-
-/// A store that is locked.
-#[derive(Clone, Copy)]
-struct Locked<'s> {
-    rows: &'s Store<'s>,
-    /// Which file that was when it was read.
-    stat: Stat,
-    lock: &'s Lock<'s>,
-}
-
-/// What came of one attempt.
-enum Attempt<'l> {
-    Done,
-    /// Everything is undone, as somebody has written to the store.
-    StoreChanged(Vec<Task<'l>>),
-}
-
-/// A task that is not done.
-struct Refused {
-    why: SweepError,
-    /// Whether all of it is as it was.
-    is_undone: bool,
-}
+/// A store as it was read, and its rows.
+pub(super) type Known<'k> = (&'k RawStore, Store<'k>);
 
 impl Work<'_> {
-    /// Archives what a plan says, which was made from this store.
-    pub(super) fn carry_out(
+    /// What a plan says to archive; compressed copies, if they are wanted, are made by then.
+    pub(super) fn prepare<'c>(
         &mut self,
-        found: Found<'_>,
-        context: &Context<'_>,
+        plan: &Plan,
+        rows: Option<&Store<'_>>,
+        context: &Context<'c>,
         pace: &mut Pace<'_>,
         sweep: &mut Sweep,
-    ) -> Result<(), SweepError> {
-        let Found { listing, raw, mut rows, plan } = found;
-        let mut tasks = tasks(plan, listing, rows.as_ref(), self.place.layout, context.now);
+    ) -> Result<Vec<Task<'c>>, SweepError> {
+        let Context { now, orders, listing } = *context;
+        let tasks = tasks(plan, listing, rows, self.place.layout, now);
         if tasks.is_empty() {
-            return Ok(());
+            return Ok(tasks);
         }
-        self.moves.prepare(context.orders.options.folder)?;
-        if context.orders.options.compression == Compression::Zstd {
-            tasks = self.make_copies(tasks, context, pace, sweep);
-            // Of what was made in time, the rest takes none.
-            pace.deadline = None;
+        self.moves.prepare(orders.options.folder)?;
+        if orders.options.compression == Compression::None {
+            return Ok(tasks);
+        }
+        let tasks = self.make_copies(tasks, context, pace, sweep);
+        // Of what was made in time, the rest takes none.
+        pace.deadline = None;
+        Ok(tasks)
+    }
+
+    /// Archives as many tasks as there is time for before somebody else wants to write to the store,
+    /// and says which are left. `known` is what they were made from.
+    pub(super) fn carry_out<'c>(
+        &mut self,
+        mut tasks: Vec<Task<'c>>,
+        known: Option<Known<'_>>,
+        context: &Context<'c>,
+        pace: &mut Pace<'_>,
+        sweep: &mut Sweep,
+    ) -> Result<Vec<Task<'c>>, SweepError> {
+        if tasks.is_empty() {
+            return Ok(tasks);
         }
         if !has_store(self.place.layout) {
-            return self.archive(None, tasks, context, pace, sweep).map(|_| ());
+            return match self.archive(None, tasks, context, pace, sweep)? {
+                Attempt::Done(left) | Attempt::StoreChanged(left) => Ok(left),
+            };
         }
+        let mut later = tasks.split_off(TASKS_AT_ONCE.min(tasks.len()));
+        match self.hold(tasks, known, context, pace, sweep) {
+            Ok(mut left) => {
+                left.append(&mut later);
+                Ok(left)
+            }
+            Err(error) => {
+                self.drop_all_copies(&later, context);
+                Err(error)
+            }
+        }
+    }
+
+    /// Archives what is left, with pauses in which others can write to the store. If that fails,
+    /// something has been done all the same.
+    pub(super) fn carry_on<'c>(
+        &mut self,
+        mut left: Vec<Task<'c>>,
+        context: &Context<'c>,
+        pace: &mut Pace<'_>,
+        sweep: &mut Sweep,
+    ) {
+        while !left.is_empty() && !pace.broken_off {
+            self.host.clock.sleep(TURN_OF_OTHERS);
+            left = match self.carry_out(left, None, context, pace, sweep) {
+                Ok(left) => left,
+                Err(error) => {
+                    sweep.failures.push(Failure { what: STORE.to_owned(), error });
+                    return;
+                }
+            };
+        }
+        self.drop_all_copies(&left, context);
+    }
+
+    /// Archives tasks while the lock of the store is held.
+    fn hold<'c>(
+        &mut self,
+        mut tasks: Vec<Task<'c>>,
+        mut known: Option<Known<'_>>,
+        context: &Context<'c>,
+        pace: &mut Pace<'_>,
+        sweep: &mut Sweep,
+    ) -> Result<Vec<Task<'c>>, SweepError> {
+        // What goes is known; of the budget it has been paid.
+        let policy = Policy { budget: Budget::UNLIMITED, ..context.orders.policy.clone() };
         for _ in 0..ATTEMPTS {
             let lock = match self.lock_store(context.orders.options.lock_wait) {
                 Ok(lock) => lock,
@@ -106,29 +138,31 @@ impl Work<'_> {
                     return Err(error);
                 }
             };
-            let known = rows.take().zip(self.unchanged(raw, context.now)?);
+            let known = match known.take() {
+                Some((raw, rows)) => self.unchanged(raw, context.now)?.map(|stat| (rows, stat)),
+                None => None,
+            };
             let attempt = if let Some((rows, stat)) = known {
-                let locked = Locked { rows: &rows, stat, lock: &lock };
+                let locked = Locked { lock, store: Some((&rows, stat)) };
                 self.archive(Some(locked), tasks, context, pace, sweep)?
             } else {
                 let fresh = read_store(self.dir)?;
-                let snapshot = listing.snapshot_of(fresh.state(), context.orders.needs);
-                let again = crate::plan(context.now, &snapshot, context.orders.policy);
+                let snapshot = context.listing.snapshot_of(fresh.state(), context.orders.needs);
+                let again = crate::plan(context.now, &snapshot, &policy);
                 let store = match &snapshot.store {
                     StoreState::Rows(rows) => Some(rows),
                     _ => None,
                 };
                 let tasks = self.still_going(tasks, &again, store, context, sweep);
-                let locked = match (store, &fresh) {
-                    (Some(rows), RawStore::Text { stat, .. }) => {
-                        Some(Locked { rows, stat: *stat, lock: &lock })
-                    }
+                let store = match &fresh {
+                    RawStore::Text { stat, .. } => store.map(|rows| (rows, *stat)),
                     _ => None,
                 };
+                let locked = Some(Locked { lock, store });
                 self.archive(locked, tasks, context, pace, sweep)?
             };
             match attempt {
-                Attempt::Done => return Ok(()),
+                Attempt::Done(left) => return Ok(left),
                 Attempt::StoreChanged(undone) => tasks = undone,
             }
         }
@@ -179,253 +213,4 @@ impl Work<'_> {
         }
         same
     }
-
-    /// Writes down, renames, replaces the store.
-    fn archive<'l>(
-        &mut self,
-        locked: Option<Locked<'_>>,
-        tasks: Vec<Task<'l>>,
-        context: &Context<'_>,
-        pace: &mut Pace<'_>,
-        sweep: &mut Sweep,
-    ) -> Result<Attempt<'l>, SweepError> {
-        let files: Vec<Vec<Move>> = tasks.iter().map(|task| moves(task, context)).collect();
-        let number = self.write_down(locked.map(|locked| locked.rows), &tasks, &files, context)?;
-        let locks = self.locks()?;
-        let (mut kept, mut is_settled) = (BTreeSet::new(), true);
-        for (nth, task) in tasks.iter().enumerate() {
-            if !pace.goes_on() {
-                kept.extend(nth..tasks.len());
-                break;
-            }
-            let moves: &[Move] = files.get(nth).map_or(&[], Vec::as_slice);
-            if let Err(refused) = self.rename_all(task, moves, &locks) {
-                kept.insert(nth);
-                is_settled &= refused.is_undone;
-                sweep.refuse(task.name(), refused.why);
-            }
-            pace.step(task.files.len() as u64);
-        }
-        match self.commit(locked, &tasks, &kept) {
-            Ok(()) => (),
-            Err(SweepError::Replace(error @ ReplaceError::DurabilityUnknown { .. })) => {
-                // It is there; and if a power cut takes it back, the journal knows.
-                sweep.failures.push(Failure { what: STORE.to_owned(), error: error.into() });
-            }
-            Err(error) => {
-                // What could not be undone is still in the journal, and the next sweep goes on with it.
-                if self.undo_renames(&files, sweep) {
-                    self.write_done(number, (0..tasks.len()).collect())?;
-                }
-                if let SweepError::Unlocked { .. } = error {
-                    return Ok(Attempt::StoreChanged(tasks));
-                }
-                self.drop_all_copies(&tasks, context);
-                return Err(error);
-            }
-        }
-        let is_finished = self.finish_copies(&tasks, &files, &mut kept, sweep);
-        for (nth, task) in tasks.iter().enumerate().filter(|(nth, _)| !kept.contains(nth)) {
-            let sizes = files.get(nth).into_iter().flatten().map(|file| file.size_bytes);
-            sizes.for_each(|bytes| sweep.archived_files.add(bytes));
-            let row = task.row.as_ref().zip(locked);
-            if let Some(row) = row.and_then(|((key, _), locked)| locked.rows.row(key)) {
-                sweep.archived_rows.add(row.size_bytes());
-            }
-        }
-        // What is not finished is still in the journal, and the next sweep goes on with it.
-        if is_finished && is_settled {
-            self.write_done(number, kept)?;
-        }
-        Ok(Attempt::Done)
-    }
-
-    /// Writes down what is going to happen.
-    fn write_down(
-        &mut self,
-        rows: Option<&Store<'_>>,
-        tasks: &[Task<'_>],
-        files: &[Vec<Move>],
-        context: &Context<'_>,
-    ) -> Result<Option<u64>, SweepError> {
-        if tasks.is_empty() {
-            return Ok(None);
-        }
-        let sweep = self.journal.journal().next_sweep();
-        let items = tasks.iter().zip(files).map(|(task, files)| {
-            let row = task.row.as_ref().zip(rows);
-            let row = row.and_then(|((key, _), rows)| Some(rows.removed(rows.row(key)?)));
-            Item { row, files: files.clone() }
-        });
-        let items = (0_u32..).zip(items).map(|(nth, item)| Record::Item { sweep, nth, item });
-        let begin = Record::Begin { sweep, at_ms: context.now.unix_millis() };
-        self.journal.append([begin].into_iter().chain(items).chain([Record::Ready { sweep }]))?;
-        Ok(Some(sweep))
-    }
-
-    fn write_done(&mut self, number: Option<u64>, kept: BTreeSet<usize>) -> Result<(), SweepError> {
-        let Some(sweep) = number else { return Ok(()) };
-        let kept = kept.into_iter().filter_map(|nth| u32::try_from(nth).ok()).collect();
-        self.journal.append([Record::Done { sweep, kept }])
-    }
-
-    /// Renames the files of a task; all of them, or, if one cannot be, none.
-    fn rename_all(&self, task: &Task<'_>, files: &[Move], locks: &Locks) -> Result<(), Refused> {
-        for (nth, (victim, file)) in task.files.iter().zip(files).enumerate() {
-            let done = self.check(victim, locks).and_then(|()| match file.how {
-                // Its copy is complete; the file goes when the row is gone.
-                How::Compress { .. } => Ok(()),
-                How::Rename => self.rename(victim, file),
-            });
-            if let Err(why) = done {
-                let renamed = files.iter().take(nth).filter(|file| file.how == How::Rename);
-                // All of them, whatever comes of one.
-                let stuck = renamed.filter(|file| self.moves.undo(file).is_err()).count();
-                let is_undone = stuck == 0;
-                return Err(Refused { why, is_undone });
-            }
-        }
-        Ok(())
-    }
-
-    fn rename(&self, victim: &Victim<'_>, file: &Move) -> Result<(), SweepError> {
-        let rename = || self.moves.rename_away(&file.from, &file.to, file.folder);
-        if let FileClass::TranscriptLock { .. } = victim.class {
-            let name = OsStr::new(&file.from);
-            if lock::with_stale(self.host, self.dir, name, rename)? {
-                return Ok(());
-            }
-            return Err(self.changed(victim, "is held now"));
-        }
-        Ok(rename()?)
-    }
-
-    /// Whether a file still is what it was when the plan was made, and nobody has it locked.
-    fn check(&self, victim: &Victim<'_>, locks: &Locks) -> Result<(), SweepError> {
-        let fact = victim.fact;
-        let now = match self.dir.stat(OsStr::new(&victim.from)) {
-            Ok(stat) => stat,
-            Err(error) if error.is_not_found() => return Err(self.changed(victim, "is gone")),
-            Err(error) => return Err(error.into()),
-        };
-        let is_same = now.id == fact.id
-            && (fact.kind == FileKind::Dir
-                || (now.size_bytes, now.modified) == (fact.size_bytes, fact.modified));
-        if !is_same {
-            return Err(self.changed(victim, "has changed since it was looked at"));
-        }
-        if let FileClass::Transcript { .. } | FileClass::Companion { .. } = victim.class
-            && locks.contains(victim.from.as_bytes())
-        {
-            let name = OsString::from(format!("{}.lock", victim.from));
-            if let lock::Verdict::Held(_) = lock::inspect(self.host, self.dir, &name)? {
-                return Err(self.changed(victim, "is locked now"));
-            }
-        }
-        Ok(())
-    }
-
-    /// The names of what has a lock now. One listing is less than one look for each transcript.
-    fn locks(&self) -> Result<Locks, SweepError> {
-        if !has_store(self.place.layout) {
-            return Ok(Locks::default());
-        }
-        let entries = self.dir.list()?;
-        let locked = |entry: &DirEntry| {
-            entry.name.as_encoded_bytes().strip_suffix(b".lock").map(<[u8]>::to_vec)
-        };
-        Ok(entries.iter().filter_map(locked).collect())
-    }
-
-    fn changed(&self, victim: &Victim<'_>, why: &'static str) -> SweepError {
-        SweepError::Changed { path: self.dir.path().join(&victim.from), why }
-    }
-
-    /// Makes the renames last, and replaces the store by one without the rows that go.
-    fn commit(
-        &self,
-        locked: Option<Locked<'_>>,
-        tasks: &[Task<'_>],
-        kept: &BTreeSet<usize>,
-    ) -> Result<(), SweepError> {
-        self.moves.sync()?;
-        let going = tasks.iter().enumerate().filter(|(nth, _)| !kept.contains(nth));
-        let keys: HashSet<&str> =
-            going.filter_map(|(_, task)| Some(task.row.as_ref()?.0.as_str())).collect();
-        match locked {
-            Some(Locked { rows, stat, lock }) if !keys.is_empty() => {
-                self.replace_store(&without(rows, |key| keys.contains(key)), Some(&stat), lock)
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Whether all could be undone.
-    fn undo_renames(&self, files: &[Vec<Move>], sweep: &mut Sweep) -> bool {
-        let failures = sweep.failures.len();
-        for file in files.iter().flatten().filter(|file| file.how == How::Rename) {
-            if let Err(error) = self.moves.undo(file) {
-                sweep.failures.push(Failure { what: file.from.clone(), error });
-            }
-        }
-        sweep.failures.len() == failures
-    }
-
-    /// Lets compressed copies take the place of the files that go, and drops the others; whether that
-    /// was possible for all.
-    fn finish_copies(
-        &self,
-        tasks: &[Task<'_>],
-        files: &[Vec<Move>],
-        kept: &mut BTreeSet<usize>,
-        sweep: &mut Sweep,
-    ) -> bool {
-        let (mut any, mut is_finished) = (false, true);
-        for (nth, (task, files)) in tasks.iter().zip(files).enumerate() {
-            for file in files.iter().filter(|file| file.how != How::Rename) {
-                any = true;
-                let finished = if kept.contains(&nth) {
-                    self.moves.undo(file)
-                } else {
-                    self.moves.finish(file)
-                };
-                if let Err(error) = finished {
-                    let was_changed = matches!(error, SweepError::Changed { .. });
-                    is_finished &= was_changed;
-                    sweep.refuse(file.from.clone(), error);
-                    if was_changed && task.row.is_none() {
-                        kept.insert(nth);
-                    }
-                }
-            }
-        }
-        if any && let Err(error) = self.moves.sync() {
-            is_finished = false;
-            sweep.refuse(self.dir.path().display().to_string(), error.into());
-        }
-        is_finished
-    }
-}
-
-impl Sweep {
-    /// Notes that something stays: in peace if somebody uses it, or as a failure.
-    fn refuse(&mut self, what: String, error: SweepError) {
-        match error {
-            SweepError::Changed { .. } => self.changed.push(what),
-            error => self.failures.push(Failure { what, error }),
-        }
-    }
-}
-
-fn moves(task: &Task<'_>, context: &Context<'_>) -> Vec<Move> {
-    let moves = task.files.iter().map(|file| Move {
-        from: file.from.clone(),
-        to: file.to.clone(),
-        folder: context.orders.options.folder,
-        id: file.fact.id,
-        size_bytes: file.fact.size_bytes,
-        modified_ns: file.fact.modified.unix_nanos(),
-        how: file.copy.clone().map_or(How::Rename, |copy| How::Compress { copy }),
-    });
-    moves.collect()
 }

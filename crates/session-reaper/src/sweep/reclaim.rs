@@ -1,5 +1,7 @@
-use super::{Failure, Pace, Sweep, SweepError, Work};
-use crate::{Act, Plan};
+use common_fs::lock::{Guard, TryGuard};
+
+use super::{Pace, Sweep, SweepError, Work};
+use crate::{Act, FileClass, FileVerdict, Plan, classify};
 
 impl Work<'_> {
     /// Removes for good what a plan says.
@@ -13,12 +15,9 @@ impl Work<'_> {
             if !pace.goes_on() {
                 break;
             }
-            match self.moves.remove(file.folder, &file.name, file.kind) {
+            match self.remove_for_good(file) {
                 Ok(()) => sweep.removed_files.add(file.size_bytes),
-                Err(error) => {
-                    let what = file.name.to_string_lossy().into_owned();
-                    sweep.failures.push(Failure { what, error: error.into() });
-                }
+                Err(error) => sweep.refuse(file.name.to_string_lossy().into_owned(), error),
             }
             pace.step(1);
         }
@@ -26,5 +25,20 @@ impl Work<'_> {
             self.moves.sync()?;
         }
         Ok(())
+    }
+
+    fn remove_for_good(&self, file: &FileVerdict) -> Result<(), SweepError> {
+        let FileClass::LockGuard = classify(&file.name, file.kind, self.place.layout) else {
+            return Ok(self.moves.remove(file.folder, &file.name, file.kind)?);
+        };
+        let Some(dir) = self.moves.folder(file.folder) else { return Ok(()) };
+        // Somebody may have taken it since it was looked at.
+        match Guard::try_acquire(dir, &file.name)? {
+            TryGuard::Acquired(guard) => Ok(guard.remove()?),
+            TryGuard::Held => {
+                let path = dir.path().join(&file.name);
+                Err(SweepError::Changed { path, why: "is in use again" })
+            }
+        }
     }
 }

@@ -7,4 +7,5 @@ mod plans;
 mod reapers;
 mod safety;
 mod sweeps;
+mod turns;
 mod world;

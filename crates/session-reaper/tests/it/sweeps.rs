@@ -424,6 +424,26 @@ impl Observer for Denied {
 }
 
 #[test]
+fn a_guard_that_is_taken_again_stays() {
+    const GUARD: &str = "s.jsonl.lock.guard";
+    let world = World::new("{}", &[(GUARD, 1), ("x.jsonl.lock.guard", 1)]);
+    world.sim.clock.advance(std::time::Duration::from_mins(11));
+    let taken = Arc::new(std::sync::Mutex::new(None));
+    let (holder, path) = (taken.clone(), world.place.dir.clone());
+    // Right before the sweep opens it to remove it.
+    let sweep = meanwhile(&world, (common_fs::Op::Create, GUARD), false, move |fs| {
+        let dir = common_fs::Fs::open_dir(fs, &path).unwrap();
+        let file = dir.open(GUARD.as_ref(), common_fs::Access::Read).unwrap();
+        assert!(file.try_lock().unwrap());
+        *holder.lock().unwrap() = Some(file);
+    });
+    let sweep = sweep.unwrap();
+    assert_eq!((sweep.changed, sweep.removed_files.count), (vec![GUARD.to_owned()], 1));
+    assert!(world.names().contains(&GUARD.to_owned()));
+    drop(taken);
+}
+
+#[test]
 fn breaking_off_leaves_what_is_not_done() {
     for after in 0..12 {
         let world = messy();
@@ -480,7 +500,7 @@ fn originals(world: &World) -> BTreeMap<String, String> {
 }
 
 /// After a crash: another process comes, sweeps and restores, and everything is there.
-fn recovers(world: &World, before: &BTreeMap<String, String>, what: &str) {
+pub(crate) fn recovers(world: &World, before: &BTreeMap<String, String>, what: &str) {
     let identity = common_fs::Identity {
         process: common_fs::ProcessId { pid: 101, start_ticks: Some(2_000) },
         ..world.host().processes.identity()

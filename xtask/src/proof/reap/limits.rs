@@ -52,8 +52,10 @@ struct Measured {
     peak_memory_bytes: u64,
     wall_ms: f64,
     cpu_ms: f64,
-    /// For how long nobody else could write to the store.
+    /// For how long nobody else could write to the store, in all,
     locked_ms: f64,
+    /// and without a pause.
+    longest_lock_ms: f64,
 }
 
 /// A sweep of a large store.
@@ -134,18 +136,26 @@ pub(crate) fn measure(args: &MeasureSweep) -> anyhow::Result<()> {
         peak_memory_bytes: peak_memory_bytes()?,
         wall_ms: millis(wall),
         cpu_ms: millis(cpu),
-        locked_ms: millis(held.total()),
+        locked_ms: millis(held.times().total),
+        longest_lock_ms: millis(held.times().longest),
     };
     crate::say(&serde_json::to_string(&measured)?)
 }
 
 /// For how long the lock of a store is held.
 #[derive(Default)]
-struct Held(Mutex<(Option<Duration>, Duration)>);
+struct Held(Mutex<Times>);
+
+#[derive(Clone, Copy, Default)]
+struct Times {
+    since: Option<Duration>,
+    total: Duration,
+    longest: Duration,
+}
 
 impl Held {
-    fn total(&self) -> Duration {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).1
+    fn times(&self) -> Times {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -158,12 +168,16 @@ impl Observer for Held {
         if !call.path.ends_with("sessions.json.lock") {
             return;
         }
-        let (since, total) = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let times = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let now = SystemClock.monotonic();
         match call.op {
-            Op::Link => *since = Some(now),
+            Op::Link => times.since = Some(now),
             Op::Remove => {
-                *total += since.take().map_or(Duration::ZERO, |since| now.saturating_sub(since));
+                if let Some(since) = times.since.take() {
+                    let held = now.saturating_sub(since);
+                    times.total += held;
+                    times.longest = times.longest.max(held);
+                }
             }
             _ => (),
         }
