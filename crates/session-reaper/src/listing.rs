@@ -18,6 +18,7 @@ use foldhash::HashMap;
 use crate::{
     ArchivedRow, FileClass, FileFact, Folder, Journal, Judged, Layout, Place, Policy, Snapshot,
     Store, StoreError, StoreState, SweepError, classify,
+    configured::{jobs_path, store_elsewhere},
     file_name::{ARCHIVE_FOLDER, STORE},
     journal::JournalFile,
 };
@@ -26,9 +27,6 @@ pub use needs::Needs;
 
 /// A store that is longer is not read; it would have to be in memory as a whole.
 const STORE_BYTES_MAX: usize = 4 << 30;
-
-/// The list of OpenClaw's jobs, below its state directory.
-pub(crate) const JOBS: &str = "cron/jobs.json";
 
 /// A longer list of jobs is none.
 const JOBS_BYTES_MAX: usize = 64 << 20;
@@ -76,7 +74,10 @@ impl Listing {
     ) -> Result<Self, SweepError> {
         let files = Self::files_of(host, place, dir)?;
         let store = match place.layout {
-            Layout::OpenClaw => read_store(dir)?,
+            Layout::OpenClaw => match store_elsewhere(host.fs, place) {
+                Some(path) => RawStore::Refused(StoreError::Elsewhere { path }),
+                None => read_store(dir)?,
+            },
             Layout::Claude | Layout::Codex => RawStore::None,
         };
         let jobs = match place.layout {
@@ -334,7 +335,8 @@ fn jobs(host: Host<'_>, root: &Path) -> Option<BTreeSet<String>> {
     struct Job {
         id: String,
     }
-    let (dir, name) = open_parent(host.fs, &root.join(JOBS)).ok()?;
+    let path = jobs_path(host.fs, root)?;
+    let (dir, name) = open_parent(host.fs, &path).ok()?;
     let file = dir.open(&name, Access::Read).ok()?;
     let content = read_whole(file.as_ref(), JOBS_BYTES_MAX).ok()??;
     let file: File = serde_json::from_slice(&content).ok()?;

@@ -8,8 +8,10 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::{
     Admission, Clockwork, Counters, Keep, Layout, OnProgress, Orders, Place, Policy, Settlement,
-    Sweep, SweepError, SweepOptions, Throttle, ThrottleRules, Verdict, file_name::STORE,
-    listing::JOBS, sweep,
+    Sweep, SweepError, SweepOptions, Throttle, ThrottleRules, Verdict,
+    configured::{CONFIG, JOBS},
+    file_name::STORE,
+    sweep,
 };
 
 /// How long after its last look a directory is looked at again that has something of unknown age.
@@ -209,10 +211,10 @@ impl Reaper {
 /// the policy is another. A transcript that grows does not change it; that makes it only younger.
 fn print(host: Host<'_>, place: &Place, policy: &Policy) -> Result<u64, FsError> {
     let dir = &place.dir;
-    let jobs = match common_fs::open_parent(host.fs, &place.root.join(JOBS)) {
-        Ok((dir, name)) => dir.stat(&name).ok().map(|stat| identity(&stat)),
-        Err(_) => None,
-    };
+    let beside = [CONFIG, JOBS].map(|name| {
+        let (dir, name) = common_fs::open_parent(host.fs, &place.root.join(name)).ok()?;
+        Some(identity(&dir.stat(&name).ok()?))
+    });
     let (parent, name) = common_fs::open_parent(host.fs, dir)?;
     let of_dir = identity(&parent.stat(&name)?);
     let dir = host.fs.open_dir(dir)?;
@@ -221,7 +223,7 @@ fn print(host: Host<'_>, place: &Place, policy: &Policy) -> Result<u64, FsError>
         Err(error) if error.is_not_found() => Ok(None),
         Err(error) => Err(error),
     };
-    let found = (of_dir, of(STORE)?, of(crate::file_name::ARCHIVE_FOLDER)?, jobs, policy);
+    let found = (of_dir, of(STORE)?, of(crate::file_name::ARCHIVE_FOLDER)?, beside, policy);
     Ok(xxh3_64(format!("{found:?}").as_bytes()))
 }
 

@@ -50,6 +50,12 @@ pub enum StoreError {
         /// How long it may be.
         max_bytes: usize,
     },
+    /// The runtime keeps its store elsewhere, so what is here says nothing of what is needed.
+    #[error("`session.store` in `openclaw.json` says that it is `{path}`")]
+    Elsewhere {
+        /// What the configuration says.
+        path: String,
+    },
     /// Two members have the same key: a runtime reads the last, others the first.
     #[error("the key `{key}` is there twice")]
     DuplicateKey {

@@ -417,3 +417,28 @@ fn a_row_takes_the_transcript_along_that_it_names() {
     let expected = ["agent:a:cron:x:run:1 expired", "other.jsonl with-session"];
     assert_eq!(reasons(&world.plan(&seed(24))), expected);
 }
+
+#[test]
+fn a_store_that_the_runtime_does_not_use_decides_nothing() {
+    let rows = store(&[row("agent:main:cron:j:run:r", "r", 999)]);
+    let world = World::new(&rows, &[("r.jsonl", 999), ("used-there.jsonl", 999)]);
+    world.sim.fs.put("/s/openclaw.json", b"{ session: { store: '/data/{agentId}.json' } }");
+    let plan = world.plan(&Policy::SAFE);
+    assert!(plan.is_nothing());
+    let refused = plan.refused.clone().unwrap();
+    assert!(refused.to_string().contains("/data/{agentId}.json"), "{refused}");
+    let before = world.tree();
+    world.sweep(&Policy::SAFE);
+    assert_eq!(world.tree(), before);
+}
+
+#[test]
+fn jobs_that_are_listed_elsewhere_are_not_taken_for_deleted() {
+    let rows = store(&[row("agent:main:cron:there", "base", 9_999)]);
+    let world = World::new(&rows, &[]);
+    world.sim.fs.make_dir("/s/cron");
+    world.sim.fs.put("/s/cron/jobs.json", br#"{"jobs":[]}"#);
+    assert_eq!(reasons(&world.plan(&Policy::SAFE)), ["agent:main:cron:there job-deleted"]);
+    world.sim.fs.put("/s/openclaw.json", br#"{"cron":{"store":"/data/jobs.json"}}"#);
+    assert_eq!(reasons(&world.plan(&Policy::SAFE)), ["agent:main:cron:there no-retention"]);
+}
