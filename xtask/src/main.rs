@@ -57,6 +57,28 @@ enum Task {
     /// Update rows of a store of OpenClaw as it does itself; `proof` calls it
     #[command(hide = true)]
     WriteStore(proof::WriteStore),
+    /// Measure a server that writes much; `proof` calls it
+    #[command(hide = true)]
+    MeasureFlood(proof::MeasureFlood),
+    /// Measure a server until somebody ends this; `proof` calls it
+    #[command(hide = true)]
+    BeInterrupted(proof::BeInterrupted),
+    /// The server that is measured; `proof` calls it
+    #[command(hide = true)]
+    DemoGateway(demo_gateway::Args),
+    /// What ends the server that is measured; `proof` calls it
+    #[command(hide = true)]
+    Guard {
+        /// For how long it may take to end by itself
+        #[arg(long)]
+        grace_ms: u64,
+        /// The directory that is removed in the end
+        #[arg(long)]
+        root: Option<std::path::PathBuf>,
+        /// The server
+        #[arg(last = true, required = true)]
+        command: Vec<std::ffi::OsString>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -73,6 +95,20 @@ fn main() -> ExitCode {
         Task::WriteAgent(args) => proof::write_agent(args),
         Task::MeasureSweep(args) => proof::measure_sweep(&args),
         Task::WriteStore(args) => proof::write_store(&args),
+        Task::MeasureFlood(args) => proof::measure_flood(&args),
+        Task::BeInterrupted(args) => proof::be_interrupted(&args),
+        Task::DemoGateway(args) => {
+            let settings = args.settings(demo_gateway::command_line());
+            return match demo_gateway::run(&settings, io::stdout()) {
+                Ok(status) => ExitCode::from(status),
+                Err(_) => ExitCode::FAILURE,
+            };
+        }
+        Task::Guard { grace_ms, root, command } => {
+            let grace = std::time::Duration::from_millis(grace_ms);
+            restart_bench::guard(&restart_bench::GuardOrders { command, root, grace })
+                .map_err(Into::into)
+        }
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

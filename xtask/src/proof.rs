@@ -7,6 +7,7 @@ mod counted_fs;
 mod openclaw_database;
 mod process;
 mod reap;
+mod restart;
 mod trace_relaunch;
 mod usage_limits;
 mod usage_refresh;
@@ -16,6 +17,7 @@ pub(crate) use openclaw_database::{
     write as write_agent,
 };
 pub(crate) use reap::{MeasureSweep, WriteStore, measure as measure_sweep, write as write_store};
+pub(crate) use restart::{BeInterrupted, MeasureFlood, be_interrupted, measure_flood};
 pub(crate) use trace_relaunch::{
     MeasureTrace, WriteTrace, measure as measure_trace, write as write_trace,
 };
@@ -66,6 +68,8 @@ enum Scenario {
     OpenclawDatabase,
     /// Retention: a sweep and back to the byte, beside writers, after kills, and what it takes
     Reap,
+    /// Restarts: of a server that knows when it was away, and where the rules of the seed are wrong
+    Restart,
     /// All of them
     All,
 }
@@ -86,6 +90,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     }
     if all || args.scenario.contains(&Scenario::Reap) {
         reap(args)?;
+    }
+    if all || args.scenario.contains(&Scenario::Restart) {
+        restart(args)?;
     }
     crate::say("All runtime assertions passed.")
 }
@@ -135,6 +142,15 @@ fn reap(args: &Args) -> anyhow::Result<()> {
         crate::say("reap: all that is over goes and comes back, beside writers and after kills")?;
     }
     let report = reap::prove(args.quick)?;
+    crate::say(&serde_json::to_string_pretty(&report)?)?;
+    report.check()
+}
+
+fn restart(args: &Args) -> anyhow::Result<()> {
+    if !args.json {
+        crate::say("restart: outages of known lengths, each way to hand over, floods, and kills")?;
+    }
+    let report = restart::prove(args.quick)?;
     crate::say(&serde_json::to_string_pretty(&report)?)?;
     report.check()
 }

@@ -15,7 +15,7 @@ use std::{
 
 use anyhow::Context as _;
 
-pub use interrupt::Interrupt;
+pub use interrupt::{Interrupt, outlive_interrupts};
 
 /// The exit status for wrong usage, as `clap` has it.
 pub const USAGE: u8 = 2;

@@ -1,0 +1,6 @@
+//! The library as its users see it.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod gateway_logs;
+mod seed_report;
+mod seed_samples;
