@@ -94,6 +94,7 @@ impl Report {
         if self.is_quick {
             return Ok(());
         }
+        self.accuracy.check()?;
         let Accuracy { observer_cores: cores, lag_p99_ms: lag, .. } = self.accuracy;
         ensure!(cores <= CORES_MAX, "processors of the observer: {cores}, at most {CORES_MAX}");
         ensure!(lag <= LAG_P99_MS_MAX, "lag of probes: {lag} ms, at most {LAG_P99_MS_MAX}");
