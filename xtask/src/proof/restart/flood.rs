@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::gateway::Gateway;
 
 /// A server writes more than that.
-const FLOOD_BYTES_A_SECOND: u64 = 100_000_000;
+const FLOOD_BYTES_A_SECOND: u64 = 50_000_000;
 
 /// What the process is told.
 #[derive(Debug, clap::Args)]
