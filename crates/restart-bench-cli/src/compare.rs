@@ -2,7 +2,7 @@
 
 use std::{path::Path, process::ExitCode};
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, bail};
 use cli_support::print;
 use restart_bench::{Comparison, Metric, Verdict, compare, record::Record, report, summary};
 
@@ -12,13 +12,13 @@ use crate::{args::Compare, exit::Ending};
 const SEED: u64 = 1;
 
 pub(crate) fn run(args: &Compare) -> anyhow::Result<ExitCode> {
-    let (base, new) = (read(&args.base)?, read(&args.new)?);
-    let comparisons = compare(&summary(&base), &summary(&new), args.max_regression, SEED);
     let known = |name: &&String| Metric::ALL.iter().any(|metric| metric.name() == name.as_str());
     if let Some(name) = args.metrics.iter().find(|name| !known(name)) {
         let all = Metric::ALL.map(Metric::name).join(", ");
-        ensure!(false, "there is no metric `{name}`; there are {all}");
+        bail!("there is no metric `{name}`; there are {all}");
     }
+    let (base, new) = (read(&args.base)?, read(&args.new)?);
+    let comparisons = compare(&summary(&base), &summary(&new), args.max_regression, SEED);
     if args.json {
         print(&(serde_json::to_string_pretty(&comparisons)? + "\n"))?;
     } else {

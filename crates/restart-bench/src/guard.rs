@@ -125,8 +125,8 @@ impl Guarding {
     fn end(&mut self, grace: Duration) -> io::Result<()> {
         let started = now();
         if let Some(main) = self.main {
+            // It leads a group. Once: many servers take a second one for "at once".
             rustix::process::kill_process_group(main, Signal::TERM).ok();
-            rustix::process::kill_process(main, Signal::TERM).ok();
         }
         while self.main.is_some() && now().since(started) < grace.into() {
             while self.reap()?.is_some() {}

@@ -85,7 +85,8 @@ impl Summary {
         self.restarts.iter().filter(|restart| restart.counts())
     }
 
-    /// The first failure, of the whole or of a restart that is not only a warm-up.
+    /// The first failure, of the whole or of a restart. One that only warms up counts, too: it ends the
+    /// measurement.
     pub fn failure(&self) -> Option<Failure> {
         let of_restart = self.restarts.iter().find_map(|restart| restart.failure);
         self.failure.or(of_restart).or(self.observer.is_unfit.then_some(Failure::ObserverUnfit))
