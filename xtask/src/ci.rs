@@ -12,7 +12,7 @@ const STEPS: [&[&str]; 8] = [
     &["doc", "--workspace", "--no-deps", "--document-private-items"],
     &["test", "--workspace"],
     &["xtask", "tidy"],
-    &["xtask", "proof", "--quick"],
+    &["xtask", "proof", "--quick", "--html"],
 ];
 
 pub(crate) fn run() -> anyhow::Result<()> {

@@ -10,6 +10,7 @@ use std::{
     process::ExitCode,
 };
 
+use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 
 /// Tasks of this workspace
@@ -69,15 +70,9 @@ enum Task {
     /// What ends the server that is measured; `proof` calls it
     #[command(hide = true)]
     Guard {
-        /// For how long it may take to end by itself
-        #[arg(long)]
-        grace_ms: u64,
-        /// The directory that is removed in the end
-        #[arg(long)]
-        root: Option<std::path::PathBuf>,
-        /// The server
-        #[arg(last = true, required = true)]
-        command: Vec<std::ffi::OsString>,
+        /// As `restart_bench::GuardOrders` writes them
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        orders: Vec<std::ffi::OsString>,
     },
 }
 
@@ -104,11 +99,9 @@ fn main() -> ExitCode {
                 Err(_) => ExitCode::FAILURE,
             };
         }
-        Task::Guard { grace_ms, root, command } => {
-            let grace = std::time::Duration::from_millis(grace_ms);
-            restart_bench::guard(&restart_bench::GuardOrders { command, root, grace })
-                .map_err(Into::into)
-        }
+        Task::Guard { orders } => restart_bench::GuardOrders::from_arguments(orders)
+            .context("these are no orders")
+            .and_then(|orders| Ok(restart_bench::guard(&orders)?)),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

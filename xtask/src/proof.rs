@@ -37,6 +37,9 @@ pub(crate) struct Args {
     /// Print nothing but JSON, and whether the assertions hold
     #[arg(long)]
     json: bool,
+    /// Let a browser show the page that restart makes, if Chromium is installed
+    #[arg(long)]
+    html: bool,
     /// How many sessions usage-refresh and openclaw-database make, instead of their usual sizes
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     sessions: Option<u32>,
@@ -150,8 +153,11 @@ fn restart(args: &Args) -> anyhow::Result<()> {
     if !args.json {
         crate::say("restart: outages of known lengths, each way to hand over, floods, and kills")?;
     }
-    let report = restart::prove(args.quick)?;
+    let report = restart::prove(args.quick, args.html)?;
     crate::say(&serde_json::to_string_pretty(&report)?)?;
+    if args.html && !report.has_page() && !args.json {
+        crate::say("the page was not shown: there is no chromium (apt-get install chromium)")?;
+    }
     report.check()
 }
 

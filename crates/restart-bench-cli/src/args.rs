@@ -4,7 +4,7 @@ use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 use clap::{ArgGroup, Parser, Subcommand, ValueEnum};
 use regex::Regex;
-use restart_bench::{GuardOrders, Threshold, preset::Preset};
+use restart_bench::{Threshold, preset::Preset};
 
 /// What a restart of a server really costs its clients
 ///
@@ -34,7 +34,11 @@ pub(crate) enum Order {
     Demo(Demo),
     /// What ends a server that was started, whatever happens
     #[command(hide = true)]
-    Guard(Guard),
+    Guard {
+        /// As `restart_bench::GuardOrders` writes them
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        orders: Vec<OsString>,
+    },
     /// The server of the demo
     #[command(hide = true)]
     DemoGateway(demo_gateway::Args),
@@ -260,24 +264,6 @@ pub(crate) enum Mode {
     Reuseport,
     /// A new process takes the listener over
     PassSocket,
-}
-
-/// What a guard is told.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Guard {
-    #[arg(long)]
-    grace_ms: u64,
-    #[arg(long)]
-    root: Option<PathBuf>,
-    #[arg(last = true, required = true)]
-    command: Vec<OsString>,
-}
-
-impl From<Guard> for GuardOrders {
-    fn from(guard: Guard) -> Self {
-        let Guard { grace_ms, root, command } = guard;
-        Self { command, root, grace: Duration::from_millis(grace_ms) }
-    }
 }
 
 /// A span of time that is not nothing.

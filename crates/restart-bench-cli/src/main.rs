@@ -11,7 +11,9 @@ mod target;
 
 use std::{ffi::OsString, process::ExitCode};
 
+use anyhow::Context as _;
 use clap::Parser as _;
+use restart_bench::GuardOrders;
 
 use args::{Args, Order};
 
@@ -32,9 +34,10 @@ fn main() -> ExitCode {
         Order::Compare(compare) => compare::run(&compare),
         Order::Report(report) => report::run(&report),
         Order::Demo(demo) => demo::run(&demo),
-        Order::Guard(orders) => {
+        Order::Guard { orders } => {
             cli_support::outlive_interrupts()?;
-            restart_bench::guard(&orders.into())?;
+            let orders = GuardOrders::from_arguments(orders).context("these are no orders")?;
+            restart_bench::guard(&orders)?;
             Ok(ExitCode::SUCCESS)
         }
         Order::DemoGateway(gateway) => demo::gateway(gateway),

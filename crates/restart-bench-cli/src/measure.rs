@@ -19,10 +19,8 @@ use crate::{
 
 pub(crate) fn run(run: &Run) -> anyhow::Result<ExitCode> {
     if let Some((preset, entry)) = run.preset.zip(run.entry.as_deref()) {
-        // Its directory goes with the last line.
         let case = openclaw::case(run.case.as_deref())?;
-        let (task, _root) = openclaw::task(preset, entry, case, &run.how)?;
-        return measure(&task, &run.out);
+        return measure(&openclaw::task(preset, entry, case, &run.how)?, &run.out);
     }
     measure(&target::task(run)?, &run.out)
 }

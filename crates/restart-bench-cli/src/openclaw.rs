@@ -13,7 +13,8 @@ use cli_support::{Interrupt, env, message, print};
 use common_fs::Host;
 use restart_bench::{
     ServerKind, StartOrders, Task,
-    preset::{Place, Preset, Root, free_port, package_version, plan},
+    preset::{Place, Preset, free_port, package_version, plan},
+    root_path,
     seed::{
         CASES, Case, Command, Payload, Platform, SeedError, SeedOptions, SeedSetup, help,
         parse_options, report, run_seed,
@@ -53,14 +54,8 @@ pub(crate) fn case(id: Option<&str>) -> anyhow::Result<&'static Case> {
     }
 }
 
-/// Measures a gateway by its script, which is started in a directory of its own. Keep that until it is
-/// measured: it is removed when it is dropped.
-pub(crate) fn task(
-    preset: Preset,
-    entry: &Path,
-    case: &Case,
-    how: &How,
-) -> anyhow::Result<(Task, Root)> {
+/// Measures a gateway by its script, which is started in a directory of its own.
+pub(crate) fn task(preset: Preset, entry: &Path, case: &Case, how: &How) -> anyhow::Result<Task> {
     let entry = std::path::absolute(entry)
         .with_context(|| format!("`{}` is no path of a script", entry.display()))?;
     let version = match package_version(Host::real(), &entry) {
@@ -71,23 +66,22 @@ pub(crate) fn task(
     };
     let protocol = preset.protocol(version.as_deref())?;
     let entry = entry.to_str().with_context(|| format!("`{}` is not UTF-8", entry.display()))?;
-    let root = Root::make(&temp_dir()?, ROOT_PREFIX)?;
+    let root = root_path(&temp_dir()?, ROOT_PREFIX)?;
     let node = [NODE.into()];
-    let place = Place { root: root.as_str(), port: free_port()?, node: &node, entry };
+    let place = Place { root: &root, port: free_port()?, node: &node, entry };
     let plan = plan(protocol, case, &place, env);
-    root.write(&plan.files)?;
     let server = ServerKind::Started(StartOrders {
         guard: guard()?,
         command: plan.command,
         environment: plan.environment,
         // A gateway reads what lies where it works.
-        dir: Some(root.path().to_owned()),
-        root: Some(root.path().to_owned()),
+        dir: Some(plan.root.path.clone()),
+        root: Some(plan.root),
         grace: how.grace,
     });
     let name = format!("openclaw {}", case.id);
     let task = task_of(name, server, plan.trigger, plan.endpoints, plan.log, how);
-    Ok((Task { version, spacing: plan.spacing, ..task }, root))
+    Ok(Task { version, spacing: plan.spacing, ..task })
 }
 
 /// The arguments behind `run --compat seed`: they are read by the rules of the seed.

@@ -3,16 +3,15 @@
 //!
 //! It is the program itself, started with other arguments. Both talk over a socket, which is the
 //! standard input of the guard; when that is closed, the measurement is gone.
-#![expect(clippy::disallowed_methods, reason = "it works on a directory that it was given")]
+
+mod orders;
 
 use std::{
-    ffi::OsString,
     io::{self, Read as _, Write as _},
     os::{
         fd::AsFd as _,
         unix::{net::UnixStream, process::CommandExt as _},
     },
-    path::PathBuf,
     process::{Command, Stdio},
     time::Duration,
 };
@@ -23,7 +22,9 @@ use rustix::{
     process::{Pid, Signal, WaitOptions, WaitStatus, getpid, set_child_subreaper, wait},
 };
 
-use crate::{Micros, clock::now, proc, signal::send};
+pub use orders::GuardOrders;
+
+use crate::{Micros, clock::now, proc, root, signal::send};
 
 /// From one look to the next.
 const LOOK: Duration = Duration::from_millis(20);
@@ -31,35 +32,29 @@ const LOOK: Duration = Duration::from_millis(20);
 /// After this, whatever is still there cannot be ended.
 const KILLING_MAX: Micros = Micros::from_millis(10_000);
 
-/// What a guard is told.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GuardOrders {
-    /// What to start, with its arguments.
-    pub command: Vec<OsString>,
-    /// The directory that is removed in the end; it is made if it does not exist.
-    pub root: Option<PathBuf>,
-    /// For how long the server may take to end by itself.
-    pub grace: Duration,
-}
-
 /// The guard: starts a server, waits until its standard input is closed, and ends all.
 ///
 /// A program that becomes one ignores SIGINT, SIGTERM and SIGHUP first: who interrupts a measurement does
 /// not mean its guard.
 ///
-/// On its standard input, which is a socket, it says `started PID`, or `failed WHY`, then `ended STATUS`
-/// when the server ends, and `done` in the end.
+/// On its standard input, which is a socket, it says:
+///
+/// * `rooted`, if it has made a directory: it waits for a byte then, while somebody fills it;
+/// * `started PID`, or `failed WHY`, also if the directory could not be made;
+/// * `ended STATUS` when the server ends, and `done` in the end.
 pub fn guard(orders: &GuardOrders) -> io::Result<()> {
     let control = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     // All that its children start and leave alone becomes its own.
     set_child_subreaper(Some(getpid()))?;
-    if let Some(root) = &orders.root {
-        std::fs::create_dir_all(root)?;
+    let mut guarding = Guarding { control, main: None };
+    let Some(root) = &orders.root else { return guarding.run(orders) };
+    if let Err(error) = root::make(root) {
+        // It is somebody else's, so it stays.
+        guarding.say(&format!("failed {}: {error}", root.display()));
+        return Ok(());
     }
-    let ended = Guarding { control, main: None }.run(orders);
-    if let Some(root) = &orders.root {
-        remove(root)?;
-    }
+    let ended = if guarding.is_filled() { guarding.run(orders) } else { Ok(()) };
+    root::remove(root)?;
     ended
 }
 
@@ -69,10 +64,19 @@ struct Guarding {
 }
 
 impl Guarding {
+    /// Tells of the directory, and waits until what belongs into it is there.
+    fn is_filled(&mut self) -> bool {
+        self.say("rooted");
+        self.control.read_exact(&mut [0]).is_ok()
+    }
+
     fn run(&mut self, orders: &GuardOrders) -> io::Result<()> {
         let Some((program, arguments)) = orders.command.split_first() else { return Ok(()) };
         let mut command = Command::new(program);
         command.args(arguments).stdin(Stdio::null()).process_group(0);
+        if let Some(dir) = &orders.dir {
+            command.current_dir(dir);
+        }
         match command.spawn() {
             Ok(child) => {
                 self.main = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
@@ -168,17 +172,4 @@ fn describe(status: WaitStatus) -> String {
         (None, Some(signal)) => format!("by signal {signal}"),
         (None, None) => "in an unknown way".to_owned(),
     }
-}
-
-/// A process that was killed may still be about to write.
-fn remove(root: &PathBuf) -> io::Result<()> {
-    const TRIES: u32 = 3;
-    let mut last = Ok(());
-    for _ in 0..TRIES {
-        last = match std::fs::remove_dir_all(root) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            Ok(()) | Err(_) => return Ok(()),
-        };
-    }
-    last
 }

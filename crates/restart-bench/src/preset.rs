@@ -20,13 +20,11 @@
 //! # Ok::<(), restart_bench::preset::PresetError>(())
 //! ```
 //!
-//! A [`Plan`] is all that a [`Task`](crate::Task) needs to know of a gateway; a [`Root`] is the
-//! directory that it lives in.
+//! A [`Plan`] is all that a [`Task`](crate::Task) needs to know of a gateway.
 
 mod package;
 mod plan;
 mod port;
-mod root;
 mod version;
 
 use std::{str::FromStr, time::Duration};
@@ -36,7 +34,6 @@ use rustix::process::Signal;
 pub use package::{PackageError, package_version};
 pub use plan::{Place, Plan, plan};
 pub use port::free_port;
-pub use root::{Root, RootError};
 pub use version::Version;
 
 /// Which gateways are measured.

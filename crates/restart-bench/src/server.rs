@@ -3,7 +3,8 @@
 use std::{
     collections::BTreeMap,
     ffi::OsString,
-    io::{self, BufRead as _, BufReader},
+    io::{self, BufRead as _, BufReader, Write as _},
+    net::Shutdown,
     os::{fd::OwnedFd, unix::net::UnixStream, unix::process::CommandExt as _},
     path::PathBuf,
     process::{Child, ChildStderr, ChildStdout, Command, Stdio},
@@ -12,9 +13,10 @@ use std::{
     time::Duration,
 };
 
+use common_fs::FsError;
 use rustix::process::{Signal, getpid, set_child_subreaper};
 
-use crate::{proc, record::ProcessIdentity, signal::send};
+use crate::{GuardOrders, Root, proc, record::ProcessIdentity, root, signal::send};
 
 /// What is started.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,8 +29,8 @@ pub struct StartOrders {
     pub environment: BTreeMap<OsString, OsString>,
     /// Where it works; where this process does if there is none.
     pub dir: Option<PathBuf>,
-    /// A directory that is removed in the end.
-    pub root: Option<PathBuf>,
+    /// A directory that is made for it.
+    pub root: Option<Root>,
     /// For how long it may take to end by itself.
     pub grace: Duration,
 }
@@ -40,6 +42,9 @@ pub enum StartError {
     /// Its guard could not be started.
     #[error("the guard of the server could not be started")]
     Guard(#[source] io::Error),
+    /// A file that it needs could not be written.
+    #[error("a file of the server could not be written")]
+    Fill(#[from] FsError),
     /// It could not be started itself.
     #[error("`{program}` could not be started: {why}")]
     Server {
@@ -56,6 +61,8 @@ pub struct Server {
     guard: Child,
     /// Closed when it is to end.
     control: Option<UnixStream>,
+    /// What the guard removes, if nobody kills it.
+    root: Option<PathBuf>,
     main: ProcessIdentity,
     ending: Ending,
     /// Hears what the guard says, until that has ended.
@@ -91,23 +98,13 @@ impl Server {
         set_child_subreaper(Some(getpid())).map_err(|errno| StartError::Guard(errno.into()))?;
         let (control, of_guard) = UnixStream::pair().map_err(StartError::Guard)?;
         let mut guard = command(orders, of_guard).spawn().map_err(StartError::Guard)?;
-        let output = guard.stdout.take().zip(guard.stderr.take());
-        let missing = || StartError::Guard(io::Error::other("it has no output"));
-        let (stdout, stderr) = output.ok_or_else(missing)?;
-        let heard = control.try_clone().map_err(StartError::Guard)?;
-        let mut says = BufReader::new(heard).lines();
-        let first = says.next().and_then(Result::ok).unwrap_or_default();
-        let program = orders.command.first().map(|program| program.display().to_string());
-        let program = program.unwrap_or_default();
-        let pid = match first.split_once(' ') {
-            Some(("started", pid)) => pid.parse().ok(),
-            Some(("failed", why)) => {
-                return Err(StartError::Server { program, why: why.to_owned() });
-            }
-            _ => None,
-        };
-        let silent = || StartError::Guard(io::Error::other("it does not say what it has started"));
-        let pid: u32 = pid.ok_or_else(silent)?;
+        let started = begin(orders, &mut guard, &control);
+        if started.is_err() {
+            // It has nothing to wait for, and nothing is left when it has ended.
+            control.shutdown(Shutdown::Both).ok();
+            guard.wait().ok();
+        }
+        let Started { output, says, pid } = started?;
         // It may have ended by now; then no process is the one that is meant.
         let main = proc::identity(pid).unwrap_or(ProcessIdentity { pid, start_ticks: u64::MAX });
         let ending = Ending::default();
@@ -124,8 +121,9 @@ impl Server {
             })
             .map_err(StartError::Guard)?;
         let hearing = Some(hearing);
-        let server = Self { guard, control: Some(control), main, ending, hearing };
-        Ok((server, Output { stdout, stderr }))
+        let root = orders.root.as_ref().map(|root| root.path.clone());
+        let server = Self { guard, control: Some(control), root, main, ending, hearing };
+        Ok((server, output))
     }
 
     /// The process that was started.
@@ -159,7 +157,7 @@ impl Server {
     fn end(&mut self) -> io::Result<()> {
         let Some(control) = self.control.take() else { return Ok(()) };
         // The guard may still tell how the server ended.
-        control.shutdown(std::net::Shutdown::Write).ok();
+        control.shutdown(Shutdown::Write).ok();
         let status = self.guard.wait()?;
         if let Some(hearing) = self.hearing.take() {
             hearing.join().ok();
@@ -173,6 +171,9 @@ impl Server {
         for process in below.filter(|process| self.main.start_ticks <= process.start_ticks) {
             send(process, Signal::KILL).ok();
         }
+        if let Some(root) = &self.root {
+            root::remove(root)?;
+        }
         Err(io::Error::other(format!("the guard of the server ended with {status}")))
     }
 }
@@ -183,18 +184,55 @@ impl Drop for Server {
     }
 }
 
+/// What a guard has started.
+struct Started {
+    output: Output,
+    /// What the guard says from now on.
+    says: io::Lines<BufReader<UnixStream>>,
+    pid: u32,
+}
+
+/// Goes with a guard to where the server runs.
+fn begin(
+    orders: &StartOrders,
+    guard: &mut Child,
+    mut control: &UnixStream,
+) -> Result<Started, StartError> {
+    let output = guard.stdout.take().zip(guard.stderr.take());
+    let missing = || StartError::Guard(io::Error::other("it has no output"));
+    let (stdout, stderr) = output.ok_or_else(missing)?;
+    let heard = control.try_clone().map_err(StartError::Guard)?;
+    let mut says = BufReader::new(heard).lines();
+    let mut line = says.next().and_then(Result::ok).unwrap_or_default();
+    if let Some(root) = orders.root.as_ref().filter(|_| line == "rooted") {
+        root.fill()?;
+        control.write_all(b"\n").map_err(StartError::Guard)?;
+        line = says.next().and_then(Result::ok).unwrap_or_default();
+    }
+    let silent = || StartError::Guard(io::Error::other("it does not say what it has started"));
+    match line.split_once(' ') {
+        Some(("started", pid)) => {
+            let pid = pid.parse().map_err(|_| silent())?;
+            Ok(Started { output: Output { stdout, stderr }, says, pid })
+        }
+        Some(("failed", why)) => {
+            let program = orders.command.first().map(|program| program.display().to_string());
+            Err(StartError::Server { program: program.unwrap_or_default(), why: why.to_owned() })
+        }
+        _ => Err(silent()),
+    }
+}
+
 fn command(orders: &StartOrders, control: UnixStream) -> Command {
     let mut command = Command::new(&orders.guard.0);
-    command.args(&orders.guard.1);
-    command.arg("--grace-ms").arg(orders.grace.as_millis().to_string());
-    if let Some(root) = &orders.root {
-        command.arg("--root").arg(root);
-    }
-    command.arg("--").args(&orders.command);
+    let of_guard = GuardOrders {
+        command: orders.command.clone(),
+        dir: orders.dir.clone(),
+        root: orders.root.as_ref().map(|root| root.path.clone()),
+        grace: orders.grace,
+    };
+    command.args(&orders.guard.1).args(of_guard.to_arguments());
     command.env_clear().envs(&orders.environment);
-    if let Some(dir) = &orders.dir {
-        command.current_dir(dir);
-    }
     // What is typed in a terminal is not for the guard.
     command.process_group(0);
     command.stdin(Stdio::from(OwnedFd::from(control)));

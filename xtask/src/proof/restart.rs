@@ -7,7 +7,12 @@ mod flood;
 mod gateway;
 mod handover;
 mod interrupted;
+mod left;
+mod page;
+mod replayed;
 mod rules;
+mod short;
+mod teardown;
 
 use anyhow::ensure;
 use serde::Serialize;
@@ -17,7 +22,8 @@ pub(crate) use interrupted::{BeInterrupted, be as be_interrupted};
 
 use self::{
     accuracy::Accuracy, compared::Compared, flood::Flood, handover::Handover,
-    interrupted::Interrupted, rules::Rules,
+    interrupted::Interrupted, page::Page, replayed::Replayed, rules::Rules, short::Short,
+    teardown::Teardown,
 };
 
 /// Of one processor, at a probe of two endpoints every 10 ms.
@@ -65,27 +71,41 @@ pub(super) struct Report {
     accuracy: Accuracy,
     handover: Vec<Handover>,
     rules: Rules,
+    short: Short,
+    replayed: Replayed,
     compared: Compared,
+    teardown: Teardown,
     flood: Flood,
     interrupted: Interrupted,
+    /// Nothing if it was not asked for, or there is no browser.
+    page: Option<Page>,
     #[serde(skip)]
     is_quick: bool,
 }
 
-pub(super) fn prove(quick: bool) -> anyhow::Result<Report> {
+pub(super) fn prove(quick: bool, is_page_asked: bool) -> anyhow::Result<Report> {
     let sizes = if quick { QUICK } else { FULL };
     Ok(Report {
         accuracy: accuracy::prove(sizes.restarts_of_truth, sizes.outages_of_each)?,
         handover: handover::prove(sizes.restarts_of_handover)?,
         rules: rules::prove(sizes.restarts_of_growth)?,
+        short: short::prove(sizes.restarts_of_handover)?,
+        replayed: replayed::prove()?,
         compared: compared::prove(sizes.restarts_of_comparison)?,
+        teardown: teardown::prove()?,
         flood: flood::prove(sizes.flood_bytes)?,
         interrupted: interrupted::prove(sizes.interruptions)?,
+        page: if is_page_asked { page::prove()? } else { None },
         is_quick: quick,
     })
 }
 
 impl Report {
+    /// Whether a browser has shown the page.
+    pub(super) fn has_page(&self) -> bool {
+        self.page.is_some()
+    }
+
     /// What depends on the machine.
     pub(super) fn check(&self) -> anyhow::Result<()> {
         let peak = self.flood.peak_memory_bytes;

@@ -7,16 +7,16 @@ use std::{
 };
 
 use crate::{
-    Endpoints, LogRules, ProbeTarget, Trigger,
+    Endpoints, LogRules, ProbeTarget, Root, Trigger,
     preset::Protocol,
-    seed::{Case, File, INTENT_FILE, ProbePath, child_arguments, child_environment, config_files},
+    seed::{Case, INTENT_FILE, ProbePath, child_arguments, child_environment, config_files},
 };
 
 /// Where a gateway lives, and what runs it.
 #[derive(Clone, Copy, Debug)]
 pub struct Place<'p> {
     /// Its directory: that of its configuration and state, and its home. An absolute path without `/`
-    /// at its end.
+    /// at its end; see [`root_path`](crate::root_path()).
     pub root: &'p str,
     /// The port of 127.0.0.1 that it listens on.
     pub port: u16,
@@ -29,8 +29,8 @@ pub struct Place<'p> {
 /// All that is to be known of a gateway to measure it.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// What has to be in its directory before it starts.
-    pub files: Vec<File>,
+    /// Its directory, with what has to be there before it starts.
+    pub root: Root,
     /// What starts it.
     pub command: Vec<OsString>,
     /// All of its environment.
@@ -61,7 +61,7 @@ pub fn plan(
     let environment = child_environment(inherited, root, &config, case);
     let signal = protocol.signal();
     Plan {
-        files: config_files(case, place.root),
+        root: Root { path: root.to_owned(), files: config_files(case, place.root) },
         command: place.node.iter().cloned().chain(arguments).collect(),
         environment: environment.into_iter().map(|(name, value)| (name.into(), value)).collect(),
         endpoints: Endpoints {
@@ -118,7 +118,7 @@ mod tests {
         ] {
             assert_eq!(value(name), expected);
         }
-        assert_eq!(plan.files.last().unwrap().path, "openclaw.json");
+        assert_eq!(plan.root.files.last().unwrap().path, "openclaw.json");
         assert_eq!(plan.endpoints.main().unwrap().path, "/readyz");
         assert!(plan.log.is_openclaw);
     }

@@ -14,12 +14,11 @@ use std::{
     path::PathBuf,
 };
 
-use common_fs::{Clock as _, FsError, SystemClock};
+use common_fs::{Clock as _, SystemClock};
 
 use self::sample::Sampling;
 use crate::{
-    StartError,
-    preset::RootError,
+    RootError, StartError,
     seed::{
         Case, CaseResult, Payload, Platform, SeedOptions, iso_time, sample_progress,
         warmup_progress,
@@ -50,7 +49,7 @@ pub enum SeedError {
     /// Somebody has asked to end.
     #[error("interrupted")]
     Interrupted,
-    /// The directory of a sample could not be made.
+    /// There can be no directory for a sample.
     #[error("there is no directory for the gateway")]
     Root(#[from] RootError),
     /// The gateway could not be started.
@@ -65,12 +64,6 @@ pub enum SeedError {
     /// The measurement itself failed.
     #[error("the gateway could not be watched")]
     Io(#[from] io::Error),
-}
-
-impl From<FsError> for SeedError {
-    fn from(error: FsError) -> Self {
-        Self::Root(error.into())
-    }
 }
 
 /// Runs all cases, and gives the report (seed 003, `main` without what it prints at the end).

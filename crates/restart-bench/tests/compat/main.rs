@@ -17,8 +17,9 @@ use std::{
 
 use restart_bench::{
     GuardOrders, Micros, ServerKind, StartOrders, Task, guard, host_facts,
-    preset::{Place, Protocol, Root, free_port, plan},
+    preset::{Place, Protocol, free_port, plan},
     record::Settings,
+    root_path,
     seed::{CASES, Payload, SeedError, SeedOptions, SeedSetup, run_seed},
 };
 
@@ -26,7 +27,10 @@ fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(|word| word.to_str().unwrap()).collect();
     match words.as_slice() {
-        ["guard", rest @ ..] => guard(&orders(rest)).unwrap(),
+        ["guard", ..] => {
+            let orders = GuardOrders::from_arguments(arguments[1..].iter().cloned());
+            guard(&orders.unwrap()).unwrap();
+        }
         ["gateway", kind, rest @ ..] => return gateway::run(kind, rest),
         ["measure", kind, below] => {
             let mut on_line = |line: &str| println!("{line}");
@@ -36,18 +40,6 @@ fn main() -> ExitCode {
         filters => tests::run(filters),
     }
     ExitCode::SUCCESS
-}
-
-/// As [`restart_bench::Server`] gives them to its guard.
-fn orders(words: &[&str]) -> GuardOrders {
-    let ["--grace-ms", grace, "--root", root, "--", command @ ..] = words else {
-        panic!("{words:?}")
-    };
-    GuardOrders {
-        command: command.iter().map(OsString::from).collect(),
-        root: Some(PathBuf::from(root)),
-        grace: Duration::from_millis(grace.parse().unwrap()),
-    }
 }
 
 /// Restarts a gateway of some [kind](gateway::run) so often, in directories `below` this one.
@@ -88,23 +80,22 @@ fn programs(kind: &str) -> ((PathBuf, Vec<OsString>), Vec<OsString>) {
 }
 
 /// The same for the measurement that does not follow the seed; three seconds are between two restarts.
-fn task(kind: &str, below: &Path, restarts: u32) -> (Task, Root) {
+fn task(kind: &str, below: &Path, restarts: u32) -> Task {
     let (guard, node) = programs(kind);
-    let root = Root::make(below, "preset-").unwrap();
+    let root = root_path(below, "preset-").unwrap();
     let port = free_port().unwrap();
-    let place = Place { root: root.as_str(), port, node: &node, entry: "dist/entry.js" };
+    let place = Place { root: &root, port, node: &node, entry: "dist/entry.js" };
     let plan = plan(Protocol::JsonIntent, &CASES[0], &place, |name| std::env::var_os(name));
-    root.write(&plan.files).unwrap();
     let orders = StartOrders {
         guard,
         command: plan.command,
         environment: plan.environment,
-        dir: Some(root.path().to_owned()),
-        root: Some(root.path().to_owned()),
+        dir: Some(plan.root.path.clone()),
+        root: Some(plan.root),
         grace: Duration::from_secs(2),
     };
     let patient = Duration::from_mins(10);
-    let task = Task {
+    Task {
         name: kind.to_owned(),
         version: None,
         server: ServerKind::Started(orders),
@@ -128,6 +119,5 @@ fn task(kind: &str, below: &Path, restarts: u32) -> (Task, Root) {
         spacing: Duration::from_secs(3),
         measured_at: String::new(),
         host: host_facts(),
-    };
-    (task, root)
+    }
 }

@@ -8,7 +8,7 @@ use std::{
 
 use common_fs::{Clock as _, SystemClock};
 use restart_bench::{
-    Step, Trigger,
+    ServerKind, Step, Trigger,
     seed::{FailureCode, Sample, SeedError, report},
 };
 
@@ -18,13 +18,14 @@ use crate::{measure, task};
 type Test = fn(&Path);
 
 /// What is tested, one after the other: each looks at the children of this process.
-const TESTS: [(&str, Test); 7] = [
+const TESTS: [(&str, Test); 8] = [
     ("restarts_are_measured", restarts_are_measured),
     ("a_gateway_without_a_handler_is_spared", a_gateway_without_a_handler_is_spared),
     ("a_gateway_that_exits_is_told", a_gateway_that_exits_is_told),
     ("a_gateway_that_does_not_end_is_killed", a_gateway_that_does_not_end_is_killed),
     ("a_gateway_that_never_listens_is_given_up", a_gateway_that_never_listens_is_given_up),
     ("a_preset_is_measured", a_preset_is_measured),
+    ("a_directory_of_somebody_else_stays", a_directory_of_somebody_else_stays),
     ("nothing_survives_an_interruption", nothing_survives_an_interruption),
 ];
 
@@ -124,7 +125,7 @@ fn a_gateway_that_never_listens_is_given_up(below: &Path) {
 
 /// Also that restarts are announced, and kept apart.
 fn a_preset_is_measured(below: &Path) {
-    let (task, root) = task("good", below, 2);
+    let task = task("good", below, 2);
     let Trigger::Intent { file, .. } = &task.trigger else { panic!("{:?}", task.trigger) };
     let mut intent = String::new();
     let mut on_step = |step| {
@@ -141,7 +142,17 @@ fn a_preset_is_measured(below: &Path) {
     let apart = Duration::from(second.trigger_us.since(first.trigger_us));
     assert!(task.spacing <= apart, "{apart:?}");
     assert_eq!(record.target.trigger, "SIGUSR1 with an intent");
-    drop(root);
+}
+
+fn a_directory_of_somebody_else_stays(below: &Path) {
+    let mut task = task("good", below, 1);
+    let theirs = below.join("theirs");
+    std::fs::create_dir(&theirs).unwrap();
+    let ServerKind::Started(orders) = &mut task.server else { panic!("{:?}", task.server) };
+    orders.root.as_mut().unwrap().path.clone_from(&theirs);
+    let error = restart_bench::run(&task, &mut |_| (), &|| false).unwrap_err().to_string();
+    assert!(error.contains("theirs: File exists"), "{error}");
+    std::fs::remove_dir(&theirs).unwrap();
 }
 
 fn nothing_survives_an_interruption(below: &Path) {

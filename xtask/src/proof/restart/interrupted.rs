@@ -2,21 +2,19 @@
 //! directory in which it worked.
 
 use std::{
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Command, Stdio},
     time::Duration,
 };
 
 use anyhow::{Context as _, ensure};
 use common_fs::{Clock as _, SystemClock};
-use restart_bench::ServerKind;
+use restart_bench::{Root, ServerKind, seed::File};
 use serde::Serialize;
 
-use super::gateway::Gateway;
+use super::{gateway::Gateway, left::Left};
 use crate::proof::claim;
 
-/// By then, what was to end has ended.
-const PATIENCE: Duration = Duration::from_secs(20);
 const SEED: u64 = 6;
 
 /// What the process is told.
@@ -50,39 +48,17 @@ pub(super) fn prove(runs: u32) -> anyhow::Result<Interrupted> {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()?;
-        // Anywhere from before the server is started until it has been restarted.
+        // Anywhere from before its directory is made until the server has been restarted.
         SystemClock.sleep(Duration::from_micros(random.u64(0..900_000)));
         child.kill()?;
         child.wait()?;
-        wait_until(|| !is_there(&root) && processes_of(&root).is_ok_and(|left| left == 0));
-        processes_left += processes_of(&root)?;
-        roots_left += u64::from(is_there(&root));
+        let left = Left::of(&root)?;
+        processes_left += left.processes;
+        roots_left += u64::from(left.root);
     }
     claim("processes that are left", processes_left, 0)?;
     claim("directories that are left", roots_left, 0)?;
     Ok(Interrupted { runs, processes_left, roots_left })
-}
-
-fn wait_until(is_so: impl Fn() -> bool) {
-    let begun = SystemClock.monotonic();
-    while !is_so() && SystemClock.monotonic().saturating_sub(begun) < PATIENCE {
-        SystemClock.sleep(Duration::from_millis(5));
-    }
-}
-
-fn is_there(root: &Path) -> bool {
-    fs_err::symlink_metadata(root).is_ok()
-}
-
-/// Processes that have this directory among their arguments.
-fn processes_of(root: &Path) -> anyhow::Result<u64> {
-    let root = root.to_str().context("a directory with an odd name")?;
-    let mut count = 0;
-    for process in fs_err::read_dir("/proc")?.flatten() {
-        let line = fs_err::read(process.path().join("cmdline")).unwrap_or_default();
-        count += u64::from(String::from_utf8_lossy(&line).contains(root));
-    }
-    Ok(count)
 }
 
 /// The process that is killed.
@@ -92,7 +68,8 @@ pub(crate) fn be(args: &BeInterrupted) -> anyhow::Result<()> {
     let behaviour = ["--close", "50ms", "--ignore-term", "--grandchild", "--port-file", port_file];
     let mut gateway = Gateway::in_dir(&args.root, &behaviour, 1_000)?;
     if let ServerKind::Started(orders) = &mut gateway.task.server {
-        orders.root = Some(args.root.clone());
+        let file = File { path: "state/nodes/one.json".to_owned(), content: "{}".to_owned() };
+        orders.root = Some(Root { path: args.root.clone(), files: vec![file] });
         orders.grace = Duration::from_millis(50);
     }
     gateway.task.calibrate = Duration::from_millis(50);

@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -24,8 +25,8 @@ use crate::{
     Server, StartOrders,
     clock::now,
     intent::announce,
-    preset::{Place, Protocol, Root, free_port, plan},
-    proc,
+    preset::{Place, Protocol, free_port, plan},
+    proc, root_path,
     seed::{
         Case, INTENT_FILE, InitialProbe, PROBE_PAUSE, ProbePath, ProbeResult, Recorder,
         RestartProbe, Sample, SeedOptions, SnapshotPhase, TERM_GRACE, restart_progress,
@@ -54,20 +55,18 @@ pub(super) struct Sampling<'s> {
 impl Sampling<'_> {
     pub(super) fn run(self, on_line: &mut dyn FnMut(&str)) -> Result<Sample, SeedError> {
         let Self { case, options, setup, .. } = self;
-        // Removed last, also if something fails.
-        let root = Root::make(&setup.temp_dir, ROOT_PREFIX)?;
+        let root = root_path(&setup.temp_dir, ROOT_PREFIX)?;
         let port = free_port()?;
         let inherited = |name: &str| setup.inherited.get(std::ffi::OsStr::new(name)).cloned();
         let (node, entry) = (&setup.node, &options.entry);
-        let place = Place { root: root.as_str(), port, node, entry };
+        let place = Place { root: &root, port, node, entry };
         let plan = plan(Protocol::JsonIntent, case, &place, inherited);
-        root.write(&plan.files)?;
         let orders = StartOrders {
             guard: setup.guard.clone(),
             command: plan.command,
             environment: plan.environment,
             dir: None,
-            root: Some(root.path().to_owned()),
+            root: Some(plan.root),
             grace: TERM_GRACE,
         };
         let (recorder, began) = (Recorder::new(options.timeout_ms), now());
@@ -77,7 +76,7 @@ impl Sampling<'_> {
         scene.with(|recorder| recorder.spawned(spawned_ms));
         let output = scene.read(output)?;
         let watching = scene.watch()?;
-        Playing { sampling: self, scene: &scene, root: &root, port }.play(on_line)?;
+        Playing { sampling: self, scene: &scene, root: root.as_ref(), port }.play(on_line)?;
         scene.with(Recorder::end_restarts);
         let stopped = server.stop();
         drop(watching);
@@ -89,7 +88,7 @@ impl Sampling<'_> {
             stopped?;
             return Err(io::Error::other("nobody knows how the gateway ended").into());
         };
-        let is_removed = root.remove().is_ok();
+        let is_removed = stopped.is_ok();
         let ms = scene.now_ms();
         Ok(scene.with(|recorder| recorder.clone()).finish(exit, is_removed, ms))
     }
@@ -99,7 +98,7 @@ impl Sampling<'_> {
 struct Playing<'p> {
     sampling: Sampling<'p>,
     scene: &'p Scene,
-    root: &'p Root,
+    root: &'p Path,
     port: u16,
 }
 
@@ -201,7 +200,7 @@ impl Playing<'_> {
     /// began, or nothing if it could not be done.
     fn trigger(&self) -> Option<f64> {
         let main = self.scene.main();
-        announce(&self.root.path().join("state").join(INTENT_FILE), main.pid).ok()?;
+        announce(&self.root.join("state").join(INTENT_FILE), main.pid).ok()?;
         let written_ms = self.scene.now_ms();
         self.scene.with(|recorder| recorder.intent_written(written_ms));
         send_handled(main, Signal::USR1).ok()?;
