@@ -78,15 +78,9 @@ fn write(record: &Record, summary: &Summary, out: &Out) -> anyhow::Result<()> {
 
 /// Replaces a file as a whole, or leaves it as it was.
 fn save(path: &Path, text: &str) -> anyhow::Result<()> {
-    let host = common_fs::Host::real();
-    let (dir, name) = common_fs::follow_links(host.fs, path)?;
-    let owner = host.processes.identity().process;
-    let mode = common_fs::replace::FileMode::Keep { fresh: 0o644 };
-    let written = common_fs::replace::Replacement::begin(dir.as_ref(), &name, owner, mode)
-        .and_then(|mut new| {
-            new.write(text.as_bytes())?;
-            new.commit()
-        });
+    use common_fs::replace::{FileMode, Options, Symlinks, replace};
+    let options = Options { mode: FileMode::Keep { fresh: 0o644 }, symlinks: Symlinks::Follow };
+    let written = replace(common_fs::Host::real(), path, text.as_bytes(), options);
     written.with_context(|| format!("`{}` is not written", path.display()))?;
     message(NAME, &format!("wrote {}", path.display()));
     Ok(())

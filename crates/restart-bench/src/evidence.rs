@@ -31,6 +31,18 @@ pub enum EvidenceKind {
     ReadyLine,
 }
 
+impl EvidenceKind {
+    /// What it is called in reports, as in results.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::UptimeFell => "uptime-fell",
+            Self::ProcessChanged => "process-changed",
+            Self::ListenerChanged => "listener-changed",
+            Self::ReadyLine => "ready-line",
+        }
+    }
+}
+
 /// The first evidence of each kind after a restart was triggered, the earliest first.
 pub fn evidence(seen: &Observation, trigger_us: Micros) -> Vec<Evidence> {
     let after = |at: Micros| trigger_us <= at;

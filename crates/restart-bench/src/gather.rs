@@ -10,8 +10,8 @@ use crate::{
     record::{Endpoint, Line, Observation, Seen, Settings},
 };
 
-/// From one look at what was seen to the next.
-const LOOK: Duration = Duration::from_millis(20);
+/// From one look at what was seen to the next. All that is seen has its own time.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// From one look at the processes of the server to the next.
 const WATCH_EVERY: Duration = Duration::from_millis(100);

@@ -58,11 +58,17 @@ impl Finder {
     }
 
     pub(crate) fn find(&mut self) -> Option<ProcessIdentity> {
-        let is_still = self.last.filter(|last| proc::identity(last.pid) == Some(*last));
-        let is_final = self.last.is_some() && !self.main.can_change();
-        self.last =
-            is_still.or_else(|| if is_final { None } else { self.main.find() }).or(self.last);
-        self.last.filter(|last| proc::identity(last.pid) == Some(*last))
+        if let Some(last) = self.last {
+            if proc::identity(last.pid) == Some(last) {
+                return Some(last);
+            }
+            if !self.main.can_change() {
+                return None;
+            }
+        }
+        let found = self.main.find();
+        self.last = found.or(self.last);
+        found
     }
 }
 

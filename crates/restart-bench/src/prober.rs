@@ -18,7 +18,7 @@ use rustix::{
 };
 
 use self::flight::Flight;
-use crate::{Micros, Probe, clock::now, record::Settings};
+use crate::{Micros, Probe, clock::now, http::request, record::Settings};
 
 /// Where probes go.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,7 +76,10 @@ impl Prober {
         let stop = Arc::new(AtomicBool::new(false));
         let asked = Arc::clone(&stop);
         let thread = std::thread::Builder::new().name("prober".to_owned()).spawn(move || {
-            Probing { targets, settings, told: Box::new(told), flights: Vec::new() }.run(&asked)
+            let request = |to: &ProbeTarget| request(&to.address.to_string(), &to.path);
+            let requests = targets.iter().map(|to| request(to).into()).collect();
+            let (told, flights) = (Box::new(told), Vec::new());
+            Probing { targets, requests, settings, told, flights }.run(&asked)
         })?;
         Ok(Self { stop, thread })
     }
@@ -90,6 +93,8 @@ impl Prober {
 
 struct Probing {
     targets: Vec<ProbeTarget>,
+    /// What is sent to each of them.
+    requests: Vec<Arc<[u8]>>,
     settings: Settings,
     told: Box<dyn Fn(Told)>,
     flights: Vec<Flight>,
@@ -121,12 +126,14 @@ impl Probing {
     fn send(&mut self, target: usize, intended_us: Micros) {
         let on_way = self.flights.iter().filter(|flight| flight.target == target).count();
         let is_full = usize::try_from(self.settings.in_flight_max).is_ok_and(|max| max <= on_way);
-        let Some(to) = self.targets.get(target) else { return };
+        let both = self.targets.get(target).zip(self.requests.get(target));
+        let Some((to, request)) = both else { return };
         if is_full {
             (self.told)(Told::Dropped { target, intended_us });
             return;
         }
-        match Flight::begin(target, to, intended_us, self.settings.timeout_us) {
+        let request = Arc::clone(request);
+        match Flight::begin(target, to, request, intended_us, self.settings.timeout_us) {
             Ok(flight) => self.flights.push(flight),
             Err(probe) => (self.told)(Told::Ended { target, probe }),
         }

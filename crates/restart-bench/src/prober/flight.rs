@@ -4,6 +4,7 @@ use std::{
     io::{self, Read as _, Write as _},
     net::{SocketAddr, TcpStream},
     os::fd::AsFd as _,
+    sync::Arc,
     time::Duration,
 };
 
@@ -16,11 +17,7 @@ use rustix::{
 };
 
 use super::ProbeTarget;
-use crate::{
-    Micros, Odd, Outcome, Probe,
-    clock::now,
-    http::{Answer, request},
-};
+use crate::{Micros, Odd, Outcome, Probe, clock::now, http::Answer};
 
 pub(super) struct Flight {
     /// The number of its target.
@@ -33,8 +30,11 @@ pub(super) struct Flight {
 }
 
 enum Stage {
-    /// So much of the request is still to be sent; it may not even be connected yet.
-    Sending(Vec<u8>),
+    /// So much of the request is sent; it may not even be connected yet.
+    Sending {
+        request: Arc<[u8]>,
+        sent: usize,
+    },
     Reading(Answer),
 }
 
@@ -43,6 +43,7 @@ impl Flight {
     pub(super) fn begin(
         target: usize,
         to: &ProbeTarget,
+        request: Arc<[u8]>,
         intended_us: Micros,
         timeout_us: Micros,
     ) -> Result<Self, Probe> {
@@ -61,7 +62,7 @@ impl Flight {
             intended_us,
             started_us,
             socket,
-            stage: Stage::Sending(request(&to.address.to_string(), &to.path)),
+            stage: Stage::Sending { request, sent: 0 },
         };
         // On the same machine, a connection is there at once.
         flight.go_on(to).map_or(Ok(flight), Err)
@@ -70,7 +71,7 @@ impl Flight {
     /// What has to happen before it can go on.
     pub(super) fn waits_for(&self) -> PollFd<'_> {
         let flags = match self.stage {
-            Stage::Sending(_) => PollFlags::OUT,
+            Stage::Sending { .. } => PollFlags::OUT,
             Stage::Reading(_) => PollFlags::IN,
         };
         PollFd::from_borrowed_fd(self.socket.as_fd(), flags)
@@ -100,15 +101,17 @@ impl Flight {
         let mut buffer = [0; 16 * 1024];
         loop {
             match &mut self.stage {
-                Stage::Sending(rest) => match self.socket.write(rest) {
-                    Ok(sent) if sent < rest.len() => drop(rest.drain(..sent)),
-                    Ok(_) => {
+                Stage::Sending { request, sent } => {
+                    match self.socket.write(request.get(*sent..).unwrap_or_default()) {
+                        Ok(more) => *sent += more,
+                        Err(error) => return waits(error),
+                    }
+                    if *sent == request.len() {
                         self.stage = Stage::Reading(Answer::default());
                         // No answer can be there yet.
                         return Ok(None);
                     }
-                    Err(error) => return waits(error),
-                },
+                }
                 Stage::Reading(answer) => match self.socket.read(&mut buffer) {
                     Ok(0) => return Ok(Some(answer.end(to.expected_status))),
                     Ok(read) => {

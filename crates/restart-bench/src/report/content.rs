@@ -11,8 +11,8 @@ use super::{
     table::{Kind, Table},
 };
 use crate::{
-    Class, EndpointSummary, EvidenceKind, Metric, Micros, Outage, POINTS_MIN, Resource,
-    RestartSummary, Slope, Statistic, Stats, Summary, Trend, Verdict, interval_of,
+    Class, EndpointSummary, Metric, Micros, Outage, POINTS_MIN, Resource, RestartSummary, Slope,
+    Statistic, Stats, Summary, Trend, Verdict, interval_of,
     record::{Failure, Record},
 };
 
@@ -185,20 +185,10 @@ pub(super) fn proof(restart: &RestartSummary) -> String {
         return failure.code().to_owned();
     }
     let mut evidence = restart.evidence.iter();
-    let first = evidence.next().map_or(NONE, |first| evidence_word(first.kind));
+    let first = evidence.next().map_or(NONE, |first| first.kind.name());
     match evidence.len() {
         0 => first.to_owned(),
         more => format!("{first} +{more}"),
-    }
-}
-
-/// The word for it in documents.
-pub(super) fn evidence_word(kind: EvidenceKind) -> &'static str {
-    match kind {
-        EvidenceKind::UptimeFell => "uptime-fell",
-        EvidenceKind::ProcessChanged => "process-changed",
-        EvidenceKind::ListenerChanged => "listener-changed",
-        EvidenceKind::ReadyLine => "ready-line",
     }
 }
 

@@ -1,7 +1,6 @@
 //! Comma-separated values for whoever works on with the numbers: quoted as RFC 4180 says, each row with a
 //! line feed at its end.
 
-use super::content::evidence_word;
 use crate::{
     Class, EndpointSummary, Micros, RestartSummary, Summary,
     record::{Endpoint, Observation, Record},
@@ -56,7 +55,7 @@ fn restart_cells(trigger_us: Micros, restart: &RestartSummary) -> [String; 25] {
     };
     let waits = endpoint.and_then(|endpoint| endpoint.wait_ms);
     let evidence: Vec<&str> =
-        restart.evidence.iter().map(|evidence| evidence_word(evidence.kind)).collect();
+        restart.evidence.iter().map(|evidence| evidence.kind.name()).collect();
     // Bounds of what is no downtime would be taken for some.
     let bounds = endpoint.filter(|_| restart.downtime_us.is_some());
     let resources = restart.resources.as_ref();

@@ -58,7 +58,12 @@ pub fn comparison_text(base: &Record, new: &Record, comparisons: &[Comparison]) 
 /// How the measurements differ, apart from their numbers.
 fn differences(base: &Record, new: &Record) -> Vec<&'static str> {
     let (of_base, of_new) = (&base.target, &new.target);
+    let machine = |record: &Record| {
+        let host = &record.host;
+        (host.system.clone(), host.architecture.clone(), host.processors)
+    };
     [
+        (machine(base) != machine(new), "they were measured on different machines"),
         (of_base.name != of_new.name, "the targets have different names"),
         (of_base.config_hash != of_new.config_hash, "the targets are configured differently"),
         (base.settings != new.settings, "they were measured with different settings"),

@@ -7,7 +7,6 @@ mod log;
 pub(super) use lane::legend;
 
 use super::{
-    content::evidence_word,
     format::fixed,
     svg::{Element, px},
     table::clip,
@@ -198,7 +197,7 @@ type Moment = (Micros, String, &'static str);
 fn marks(axis: &Axis, summary: &RestartSummary) -> Vec<Moment> {
     let trigger = (axis.trigger, "trigger".to_owned(), "mark trigger");
     let evidence = summary.evidence.iter().map(|evidence| {
-        let text = format!("{} {}", evidence_word(evidence.kind), axis.moment(evidence.at_us));
+        let text = format!("{} {}", evidence.kind.name(), axis.moment(evidence.at_us));
         (evidence.at_us, text, "mark evidence")
     });
     let stable = summary.endpoint().and_then(|endpoint| endpoint.stable_us);
