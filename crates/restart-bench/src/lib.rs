@@ -43,6 +43,7 @@
 
 mod clock;
 mod compare;
+mod cpu_time;
 mod evidence;
 mod gather;
 mod guard;

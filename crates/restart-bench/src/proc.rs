@@ -51,19 +51,30 @@ fn stat(pid: u32) -> Option<StatLine> {
     stat_line(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
 }
 
-/// What these processes take together. Those that end meanwhile take nothing.
-pub(crate) fn resources(pids: &[u32]) -> Resources {
+/// What each of these processes takes. Those that end meanwhile are left out.
+pub(crate) fn resources(pids: &[u32]) -> Vec<(ProcessIdentity, Resources)> {
     let (page, tick) = (rustix::param::page_size() as u64, rustix::param::clock_ticks_per_second());
-    let mut sum = Resources::default();
-    for pid in pids {
-        let Some(line) = stat(*pid) else { continue };
-        sum.rss_bytes += line.rss_pages * page;
-        sum.cpu_us = sum.cpu_us.plus(Micros(line.cpu_ticks * 1_000_000 / tick.max(1)));
-        sum.threads += line.threads;
-        sum.open_files +=
-            fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, |fds| fds.count() as u64);
-    }
-    sum
+    let of = |pid: &u32| {
+        let line = stat(*pid)?;
+        let taken = Resources {
+            rss_bytes: line.rss_pages * page,
+            cpu_us: Micros(line.cpu_ticks * 1_000_000 / tick.max(1)),
+            threads: line.threads,
+            open_files: fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, |fds| fds.count() as u64),
+        };
+        Some((ProcessIdentity { pid: *pid, start_ticks: line.start_ticks }, taken))
+    };
+    pids.iter().filter_map(of).collect()
+}
+
+/// What they take together.
+pub(crate) fn total(each: &[(ProcessIdentity, Resources)]) -> Resources {
+    each.iter().fold(Resources::default(), |sum, (_, one)| Resources {
+        rss_bytes: sum.rss_bytes + one.rss_bytes,
+        cpu_us: sum.cpu_us.plus(one.cpu_us),
+        threads: sum.threads + one.threads,
+        open_files: sum.open_files + one.open_files,
+    })
 }
 
 /// The sockets that listen on a port, by their inodes, in order.
@@ -119,7 +130,8 @@ mod tests {
         let identity = identity(me).unwrap();
         assert_eq!(identity.pid, me);
         assert!(tree(me).contains(&me));
-        let taken = resources(&[me]);
+        let (process, taken) = resources(&[me])[0];
+        assert_eq!(process, identity);
         assert!(0 < taken.rss_bytes && 0 < taken.threads && 0 < taken.open_files, "{taken:?}");
         let socket = TcpListener::bind("127.0.0.1:0").unwrap();
         let inodes = listeners(socket.local_addr().unwrap().port());
@@ -133,7 +145,7 @@ mod tests {
         drop(socket);
         assert_eq!(owners(&[me], &inodes), []);
         assert_eq!(super::identity(u32::MAX), None);
-        assert_eq!(resources(&[u32::MAX]), Resources::default());
+        assert_eq!(resources(&[u32::MAX]), []);
         // SIGKILL cannot be handled.
         assert_eq!(handles_signal(me, 9), Some(false));
         assert_eq!(handles_signal(u32::MAX, 9), None);

@@ -169,7 +169,8 @@ pub struct ProcessIdentity {
 pub struct Resources {
     /// Resident memory; what processes share counts for each.
     pub rss_bytes: u64,
-    /// Processor time since they began.
+    /// Processor time since they began. In what was seen of a server it never falls: what a process
+    /// took stays counted when it has ended.
     pub cpu_us: Micros,
     /// Open files and sockets.
     pub open_files: u64,

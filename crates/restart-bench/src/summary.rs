@@ -145,16 +145,10 @@ fn of_restart(restart: &Restart, record: &Record) -> RestartSummary {
     }
 }
 
-/// Where the server is another process afterwards, what it took began at nothing.
 fn cpu(resources: &[Seen<Resources>], trigger: Micros) -> Option<Micros> {
-    let before = resources.iter().rev().find(|seen| seen.at_us <= trigger)?.what.cpu_us;
-    let steps = resources.iter().skip_while(|seen| seen.at_us <= trigger);
-    let (sum, _) = steps.fold((Micros::ZERO, before), |(sum, last), seen| {
-        let now = seen.what.cpu_us;
-        let step = if now < last { now } else { now.since(last) };
-        (sum.plus(step), now)
-    });
-    Some(sum)
+    let before = resources.iter().rev().find(|seen| seen.at_us <= trigger)?;
+    let after = resources.last()?;
+    Some(after.what.cpu_us.since(before.what.cpu_us))
 }
 
 #[cfg(test)]

@@ -10,9 +10,10 @@ use std::{
 use crate::{
     MainProcess,
     clock::now,
+    cpu_time::CpuTime,
     main_process::Finder,
     proc,
-    record::{Resources, Seen, Serving},
+    record::{ProcessIdentity, Resources, Seen, Serving},
 };
 
 /// What a watcher has seen.
@@ -44,7 +45,13 @@ impl Watcher {
     ) -> io::Result<Self> {
         let (stop, stopped) = mpsc::channel();
         let thread = std::thread::Builder::new().name("watcher".to_owned()).spawn(move || {
-            let mut looks = Looks { main: Finder::new(main), port, serving: None, listeners: None };
+            let mut looks = Looks {
+                main: Finder::new(main),
+                port,
+                cpu: CpuTime::default(),
+                serving: None,
+                listeners: None,
+            };
             loop {
                 looks.look(&told);
                 if stopped.recv_timeout(every) != Err(RecvTimeoutError::Timeout) {
@@ -68,6 +75,7 @@ impl Watcher {
 struct Looks {
     main: Finder,
     port: u16,
+    cpu: CpuTime,
     serving: Option<Serving>,
     listeners: Option<Vec<u64>>,
 }
@@ -94,6 +102,14 @@ impl Looks {
             told(Watched::Serving(Seen { at_us, what: serving.clone() }));
             self.serving = Some(serving);
         }
-        told(Watched::Resources(Seen { at_us, what: proc::resources(&tree) }));
+        told(Watched::Resources(Seen { at_us, what: self.resources(&tree) }));
+    }
+
+    fn resources(&mut self, tree: &[u32]) -> Resources {
+        let each = proc::resources(tree);
+        let times = each.iter().map(|(process, taken)| (*process, taken.cpu_us));
+        let lives = |process: ProcessIdentity| proc::identity(process.pid) == Some(process);
+        let cpu_us = self.cpu.look(times, lives);
+        Resources { cpu_us, ..proc::total(&each) }
     }
 }

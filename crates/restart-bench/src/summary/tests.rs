@@ -154,12 +154,12 @@ fn growth_is_seen_without_the_warm_up() {
 }
 
 #[test]
-fn processor_time_goes_on_in_another_process() {
+fn processor_time_is_that_since_the_last_look_before_the_trigger() {
     let cpu = |at: u64, cpu: u64| Seen {
         at_us: Micros::from_millis(at),
         what: Resources { cpu_us: Micros::from_millis(cpu), ..Resources::default() },
     };
-    let seen = [cpu(0, 500), cpu(90, 510), cpu(200, 540), cpu(300, 20), cpu(400, 50)];
+    let seen = [cpu(0, 500), cpu(90, 510), cpu(200, 540), cpu(300, 560), cpu(400, 590)];
     assert_eq!(super::cpu(&seen, TRIGGER), Some(Micros::from_millis(80)));
     assert_eq!(super::cpu(&seen[2..], TRIGGER), None);
 }

@@ -26,17 +26,10 @@ pub(super) fn draw(sheet: &mut Sheet, axis: &Axis, seen: &[Seen<Resources>]) {
     }
 }
 
-/// What was taken since the first moment. Another process begins at nothing.
+/// What was taken since the first moment.
 fn cpu(seen: &[Seen<Resources>]) -> Vec<(Micros, f64)> {
-    let mut sum = Micros::ZERO;
-    let mut last = None;
-    let point = |seen: &Seen<Resources>| {
-        let now = seen.what.cpu_us;
-        let last = last.replace(now).unwrap_or(now);
-        sum = sum.plus(if now < last { now } else { now.since(last) });
-        (seen.at_us, sum.as_millis())
-    };
-    seen.iter().map(point).collect()
+    let before = seen.first().map(|seen| seen.what.cpu_us).unwrap_or_default();
+    seen.iter().map(|seen| (seen.at_us, seen.what.cpu_us.since(before).as_millis())).collect()
 }
 
 /// The smallest and the largest; nothing for fewer than two points.

@@ -4,7 +4,7 @@
 //! And `ps` rounds processor time to seconds, which is more than a restart takes.
 
 use crate::{
-    Micros, js, proc,
+    js, proc,
     record::{ProcessIdentity, Resources},
     seed::{ResourceSnapshot, SnapshotPhase},
 };
@@ -28,11 +28,15 @@ pub(super) fn snapshot(
 
 /// The processor time of a process and all below it, in milliseconds; `None` if it is gone.
 pub(super) fn tree_cpu_ms(of: ProcessIdentity) -> Option<f64> {
-    is_there(of).then(|| proc::resources(&proc::tree(of.pid)).cpu_us).map(Micros::as_millis)
+    is_there(of).then(|| taken(&proc::tree(of.pid)).cpu_us.as_millis())
 }
 
 fn look(of: ProcessIdentity) -> Option<Resources> {
-    is_there(of).then(|| proc::resources(&[of.pid]))
+    is_there(of).then(|| taken(&[of.pid]))
+}
+
+fn taken(pids: &[u32]) -> Resources {
+    proc::total(&proc::resources(pids))
 }
 
 fn is_there(process: ProcessIdentity) -> bool {
