@@ -73,6 +73,9 @@ pub enum Refusal {
     /// Something other than a regular file stands there.
     #[error("it is {0}, not a regular file")]
     NotAFile(FileKind),
+    /// A symbolic link leads elsewhere.
+    #[error("it is, or lies behind, a symbolic link")]
+    Link,
     /// A chain of symbolic links that does not end.
     #[error("too many symbolic links")]
     TooManyLinks,

@@ -67,7 +67,7 @@ pub use fs::{
     write_all,
 };
 pub use host::{Host, create_dir_all};
-pub use links::{follow_links, open_parent};
+pub use links::{follow_links, open_parent, open_without_links};
 pub use name::split_path;
 pub use process::{Identity, ProcessId, ProcessState, Processes};
 pub use real::{RealFs, RealProcesses};

@@ -11,6 +11,17 @@ pub fn open_parent(fs: &dyn Fs, path: &Path) -> Result<(Box<dyn Dir>, OsString),
     Ok((fs.open_dir(&parent)?, name.to_owned()))
 }
 
+/// Opens a directory by its real path: a link anywhere in `path` is refused ([`Refusal::Link`]).
+///
+/// For a path that had no links when it was found, so that nobody can put one there meanwhile.
+pub fn open_without_links(fs: &dyn Fs, path: &Path) -> Result<Box<dyn Dir>, FsError> {
+    let dir = fs.open_dir(path)?;
+    if dir.path() == path {
+        return Ok(dir);
+    }
+    Err(FsError::refused(Op::OpenDir, path, Refusal::Link))
+}
+
 /// As [`open_parent`], of what `path` stands for: while its last name is a symbolic link, the
 /// link is followed.
 ///

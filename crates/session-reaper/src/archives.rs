@@ -72,7 +72,7 @@ pub fn archives(
     place: &Place,
     policy: &Policy,
 ) -> Result<Vec<Archive>, SweepError> {
-    let dir = match host.fs.open_dir(&place.dir) {
+    let dir = match place.open(host.fs) {
         Ok(dir) => dir,
         Err(error) if error.is_not_found() => return Ok(Vec::new()),
         Err(error) => return Err(error.into()),

@@ -60,7 +60,7 @@ impl Listing {
     ///
     /// Nothing is changed. What vanishes meanwhile was never there.
     pub fn read(host: Host<'_>, place: &Place, policy: &Policy) -> Result<Self, SweepError> {
-        let dir = host.fs.open_dir(&place.dir)?;
+        let dir = place.open(host.fs)?;
         let journal = JournalFile::open(dir.as_ref())?.into_journal();
         Self::of(host, place, policy, dir.as_ref(), &journal)
     }

@@ -33,11 +33,17 @@ pub struct Place {
     pub name: String,
     /// The directory of a runtime that it was found in.
     pub root: PathBuf,
-    /// The directory.
+    /// The directory, by its path without links: one that somebody puts there later is not followed.
     pub dir: PathBuf,
     /// The database to which its sessions have moved, if they have: the files are remains then, which
     /// nobody keeps up to date, and nothing is changed.
     pub database: Option<PathBuf>,
+}
+
+impl Place {
+    pub(crate) fn open(&self, fs: &dyn Fs) -> Result<Box<dyn Dir>, FsError> {
+        common_fs::open_without_links(fs, &self.dir)
+    }
 }
 
 impl Roots {

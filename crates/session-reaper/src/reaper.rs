@@ -210,14 +210,13 @@ impl Reaper {
 /// What is another if something came, went or was renamed in a directory, its store was written to, or
 /// the policy is another. A transcript that grows does not change it; that makes it only younger.
 fn print(host: Host<'_>, place: &Place, policy: &Policy) -> Result<u64, FsError> {
-    let dir = &place.dir;
     let beside = [CONFIG, JOBS].map(|name| {
         let (dir, name) = common_fs::open_parent(host.fs, &place.root.join(name)).ok()?;
         Some(identity(&dir.stat(&name).ok()?))
     });
-    let (parent, name) = common_fs::open_parent(host.fs, dir)?;
+    let (parent, name) = common_fs::open_parent(host.fs, &place.dir)?;
     let of_dir = identity(&parent.stat(&name)?);
-    let dir = host.fs.open_dir(dir)?;
+    let dir = place.open(host.fs)?;
     let of = |name: &str| match dir.stat(OsStr::new(name)) {
         Ok(stat) => Ok(Some(identity(&stat))),
         Err(error) if error.is_not_found() => Ok(None),

@@ -46,7 +46,7 @@ pub fn restore<'a>(
     if let Some(database) = place.database.clone() {
         return Err(SweepError::Database { database });
     }
-    let dir = host.fs.open_dir(&place.dir)?;
+    let dir = place.open(host.fs)?;
     with_guard(host, place, dir.as_ref(), |mut work| {
         let (_, failures) = work.recover(lock_wait)?;
         let archives: Vec<&Archive> = archives.into_iter().collect();

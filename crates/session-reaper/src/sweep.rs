@@ -234,7 +234,7 @@ pub fn sweep(
     if let Some(database) = place.database.clone() {
         return Err(SweepError::Database { database });
     }
-    let dir = match host.fs.open_dir(&place.dir) {
+    let dir = match place.open(host.fs) {
         Ok(dir) => dir,
         Err(error) if error.is_not_found() => return Ok(Sweep::default()),
         Err(error) => return Err(error.into()),

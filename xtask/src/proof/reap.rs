@@ -13,6 +13,7 @@ mod messy;
 mod peers;
 mod protocol;
 mod scale;
+mod swaps;
 mod took;
 mod tree;
 
@@ -26,6 +27,7 @@ use self::{
     history::History,
     limits::Large,
     scale::Scale,
+    swaps::Swaps,
 };
 
 pub(crate) use self::{
@@ -37,8 +39,9 @@ pub(crate) use self::{
 /// a plan with its reading, which takes 44 to 61 ms where this was written.
 const JUDGING_CPU_MS_MAX: f64 = 50.0;
 /// For a sweep, in what the system takes for listing, looking and renaming alone. It was chosen when
-/// 2.2 to 2.5 had been measured, so that nothing gets much worse. What was asked for, a fifteenth of
-/// the 1.9 s that the reaper of OpenClaw 2026.3.13 takes, is 1.0 to 1.6 of these, and is not reached.
+/// 2.2 to 2.5 had been measured, so that nothing gets much worse. A fifteenth of what the reaper of
+/// OpenClaw 2026.3.13 takes is about one of these; see "A sweep is bound by its renames" in
+/// docs/decisions.md.
 const SWEEP_PER_BARE_MAX: f64 = 3.0;
 /// For a sweep that somebody remembers to be in vain.
 const REMEMBERED_CPU_MS_MAX: f64 = 1.0;
@@ -59,6 +62,8 @@ struct Sizes {
     /// Of each of the others that write meanwhile.
     updates: u64,
     kills: u64,
+    /// Of a transcript and a link, and of the directory and a link, while sweeps run.
+    swaps: u64,
     /// Of these operations, every so many is the last one.
     every: usize,
     /// Of each runtime.
@@ -73,6 +78,7 @@ const FULL: Sizes = Sizes {
     store_bytes: &[100_000_000, 500_000_000],
     updates: 10_000,
     kills: 100,
+    swaps: 100_000,
     every: 1,
     sessions: 120,
 };
@@ -85,6 +91,7 @@ const QUICK: Sizes = Sizes {
     store_bytes: &[2_000_000],
     updates: 1_000,
     kills: 20,
+    swaps: 10_000,
     every: 37,
     sessions: 6,
 };
@@ -99,6 +106,7 @@ pub(super) struct Report {
     beside_writers: Beside,
     at_each_step: Vec<AtEachStep>,
     killed: Crashes,
+    swaps: Swaps,
     history: Vec<History>,
     #[serde(skip)]
     is_quick: bool,
@@ -114,6 +122,7 @@ pub(super) fn prove(quick: bool) -> anyhow::Result<Report> {
     let forms = forms::prove(sizes.rows_of_forms)?;
     let at_each_step = crashes::at_each_step(sizes.rows_of_steps, sizes.every)?;
     let killed = crashes::by_kills(sizes.rows_of_kills, sizes.kills)?;
+    let swaps = swaps::prove(sizes.swaps)?;
     let history = history::prove(sizes.sessions)?;
     let beside_writers = beside::prove(sizes.updates)?;
     let large_stores = limits::prove(sizes.store_bytes)?;
@@ -125,6 +134,7 @@ pub(super) fn prove(quick: bool) -> anyhow::Result<Report> {
         beside_writers,
         at_each_step,
         killed,
+        swaps,
         history,
         is_quick,
     })

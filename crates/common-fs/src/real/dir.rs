@@ -5,7 +5,7 @@ use std::{
 };
 
 use rustix::{
-    fs::{AtFlags, FileType, Mode, OFlags, RenameFlags},
+    fs::{AtFlags, CWD, FileType, Mode, OFlags, RenameFlags, ResolveFlags},
     io::Errno,
 };
 
@@ -28,8 +28,15 @@ pub(super) struct RealDir {
 }
 
 impl RealDir {
+    /// By a path without links. One that was put there since is not followed, except on kernels
+    /// before 5.6 and in containers that forbid to ask for that; there, the last name is not.
     pub(super) fn open(path: PathBuf) -> Result<Self, FsError> {
-        match rustix::fs::open(&path, OPEN_DIR, Mode::empty()) {
+        let resolve = ResolveFlags::NO_SYMLINKS.union(ResolveFlags::NO_MAGICLINKS);
+        let opened = match rustix::fs::openat2(CWD, &path, OPEN_DIR, Mode::empty(), resolve) {
+            Err(Errno::NOSYS | Errno::PERM) => rustix::fs::open(&path, OPEN_DIR, Mode::empty()),
+            opened => opened,
+        };
+        match opened {
             Ok(fd) => Ok(Self { fd, path }),
             Err(errno) => Err(FsError::new(Op::OpenDir, &path, errno)),
         }

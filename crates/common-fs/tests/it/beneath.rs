@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use common_fs::{Access, FsError, Refusal, beneath::beneath};
+use common_fs::{Access, FsError, Refusal, beneath::beneath, open_without_links};
 
 use crate::world::{World, on_both};
 
@@ -35,5 +35,23 @@ fn names_from_data_stay_beneath() {
             assert!(visit(world, path).is_err(), "{path}");
         }
         assert!(visit(world, "top\0").is_err());
+    });
+}
+
+#[test]
+fn a_path_that_was_found_without_links_has_to_stay_so() {
+    on_both(|world| {
+        world.make_dir("a");
+        world.make_dir("a/b");
+        world.symlink("link", &world.root().join("a"));
+        let open = |path: &str| {
+            let path = world.root().join(path);
+            open_without_links(world.fs(), &path).map(|dir| dir.path() == path)
+        };
+        assert!(open("a").unwrap() && open("a/b").unwrap());
+        for path in ["link", "link/b"] {
+            assert_eq!(open(path).unwrap_err().refusal(), Some(&Refusal::Link), "{path}");
+        }
+        assert!(open("none").unwrap_err().is_not_found());
     });
 }

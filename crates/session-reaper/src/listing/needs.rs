@@ -40,7 +40,7 @@ impl Needs {
     pub fn read(host: Host<'_>, places: &[Place]) -> Result<Self, SweepError> {
         let mut needs = BTreeMap::new();
         for place in places.iter().filter(|place| place.layout == Layout::Codex) {
-            let dir = match host.fs.open_dir(&place.dir) {
+            let dir = match place.open(host.fs) {
                 Ok(dir) => dir,
                 Err(error) if error.is_not_found() => continue,
                 Err(error) => return Err(error.into()),

@@ -1,9 +1,11 @@
 //! Finding directories of sessions.
 
-use std::ffi::OsString;
+use std::{ffi::OsString, ops::ControlFlow};
 
 use common_fs::sim::Sim;
-use session_reaper::{Layout, Roots};
+use session_reaper::{Layout, Listing, Orders, Policy, Roots, sweep};
+
+use crate::world::OPTIONS;
 
 fn machine() -> Sim {
     let sim = Sim::new();
@@ -65,6 +67,19 @@ fn agents_that_are_links_are_followed_and_swept_once() {
         .map(|place| place.dir.display().to_string())
         .collect();
     assert_eq!(dirs, ["/h/.openclaw/agents/main/sessions", "/elsewhere/agents/far/sessions"]);
+}
+
+#[test]
+fn a_link_that_came_later_is_not_followed() {
+    let sim = machine();
+    sim.fs.symlink("/h/.openclaw/agents/far", "/elsewhere/agents/far");
+    let (places, _) = Roots::from_env(&sim.fs, home).unwrap().places(&sim.fs);
+    let mut place = places[0].clone();
+    place.dir = "/h/.openclaw/agents/far/sessions".into();
+    let error = Listing::read(sim.host(), &place, &Policy::SAFE).unwrap_err();
+    assert!(error.to_string().contains("/h/.openclaw/agents/far/sessions"), "{error}");
+    let orders = Orders { policy: &Policy::SAFE, options: OPTIONS, needs: None };
+    assert!(sweep(sim.host(), &place, orders, &mut |_| ControlFlow::Continue(())).is_err());
 }
 
 #[test]
