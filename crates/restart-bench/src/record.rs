@@ -265,7 +265,7 @@ impl Failure {
                 "the restart could not be triggered: is the signal handled, and the command right?"
             }
             Self::Exited => {
-                "the server ended instead of restarting: is this the signal that restarts it (--signal)?"
+                "the server ended: look at its output above; if the restart ended it, is this the signal that restarts it (--signal)?"
             }
             Self::ReadyTimeout => {
                 "the server was not ready in time after the restart: look at its output, or give it longer (--restart-timeout)"
