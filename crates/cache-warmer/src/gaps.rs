@@ -60,11 +60,7 @@ impl GapHistogram {
 
     /// How many gaps were counted, with those that never ended.
     pub fn count(&self) -> u64 {
-        self.ended() + u64::from(self.never)
-    }
-
-    fn ended(&self) -> u64 {
-        self.steps.values().copied().map(u64::from).sum()
+        self.steps.values().copied().map(u64::from).sum::<u64>() + u64::from(self.never)
     }
 
     /// How many gaps were longer than `span`, with those that never ended.
@@ -74,8 +70,16 @@ impl GapHistogram {
 
     /// How many gaps were over after `span`.
     fn ended_by(&self, span: Millis) -> u64 {
-        let step = u32::try_from(span.0 / SLOT.0).unwrap_or(u32::MAX);
-        self.steps.range(..=step).map(|(_, count)| u64::from(*count)).sum()
+        self.steps.range(..=step_of(span)).map(|(_, count)| u64::from(*count)).sum()
+    }
+
+    /// Each step, and how many gaps were over after it.
+    fn sums(&self) -> Vec<(u32, u64)> {
+        let sum = |sum: &mut u64, (step, count): (&u32, &u32)| {
+            *sum += u64::from(*count);
+            Some((*step, *sum))
+        };
+        self.steps.iter().scan(0, sum).collect()
     }
 
     /// What it costs to send at most 0, 1, 2, … pings in each idle spell, as the sum over all gaps.
@@ -83,30 +87,31 @@ impl GapHistogram {
     /// The last count is the first that covers every gap that ended: more pings only cost more. All
     /// are looked at, as the cost can rise before it falls to its minimum.
     pub fn costs(&self, stakes: &Stakes) -> Vec<i128> {
-        let longest = self
-            .steps
-            .last_key_value()
-            .map_or(Millis::ZERO, |(step, _)| SLOT.times(u64::from(*step)));
-        if stakes.interval == Millis::ZERO {
-            return Vec::new();
-        }
-        let ended = i128::from(self.ended());
-        let cost = |pings: i128, covered: i128| {
-            i128::from(stakes.ping)
-                .saturating_mul(pings)
-                .saturating_add(i128::from(stakes.read).saturating_mul(covered))
-                .saturating_add(i128::from(stakes.write).saturating_mul(ended - covered))
+        let sums = self.sums();
+        let (longest, ended) =
+            sums.last().map_or((0, 0), |(step, ended)| (*step, i128::from(*ended)));
+        let ended_by = |span: Millis| {
+            let after = sums.partition_point(|(step, _)| *step <= step_of(span));
+            let last = after.checked_sub(1).and_then(|last| sums.get(last));
+            last.map_or(0, |(_, ended)| i128::from(*ended))
         };
         let mut costs = Vec::new();
-        let mut sent = 0;
+        let mut pings = 0_i128;
+        if stakes.interval == Millis::ZERO {
+            return costs;
+        }
         for count in 0_u64.. {
             let span = stakes.interval.times(count);
             if 0 < count {
-                sent += i128::from(self.survivors(span));
+                pings += ended + i128::from(self.never) - ended_by(span);
             }
             let reach = span.plus(stakes.lifetime);
-            costs.push(cost(sent, i128::from(self.ended_by(reach))));
-            if longest <= reach {
+            let covered = ended_by(reach);
+            let parts =
+                [(stakes.ping, pings), (stakes.read, covered), (stakes.write, ended - covered)];
+            let cost = parts.map(|(price, count)| i128::from(price).saturating_mul(count));
+            costs.push(cost.into_iter().fold(0, i128::saturating_add));
+            if longest <= step_of(reach) {
                 break;
             }
         }
@@ -119,6 +124,11 @@ impl GapHistogram {
         let best = (0_u32..).zip(&costs).min_by_key(|(_, cost)| **cost);
         best.map_or(0, |(count, _)| count)
     }
+}
+
+/// The last step that is over after `span`.
+fn step_of(span: Millis) -> u32 {
+    u32::try_from(span.0 / SLOT.0).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]

@@ -87,8 +87,12 @@ proptest! {
         interval in 1_u64..60, lifetime in 0_u64..80,
     ) {
         let mut histogram = GapHistogram::new();
-        gaps.iter().for_each(|gap| histogram.add(SLOT.times(*gap)));
-        (0..never).for_each(|_| histogram.add_never());
+        for gap in &gaps {
+            histogram.add(SLOT.times(*gap));
+        }
+        for _ in 0..never {
+            histogram.add_never();
+        }
         let (interval, lifetime) = (SLOT.times(interval), SLOT.times(lifetime));
         let stakes = Stakes { ping, read, write, interval, lifetime };
         for (count, cost) in (0_u64..).zip(histogram.costs(&stakes)) {

@@ -19,7 +19,8 @@ pub(super) struct File {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Provider {
-    provider: String,
+    #[serde(rename = "provider")]
+    name: String,
     aliases: Vec<String>,
     reports_writes: bool,
     default_tier: Tier,
@@ -90,7 +91,7 @@ impl File {
         let mut all = Models::new();
         for provider in self.providers {
             let models = provider.models()?;
-            for name in [&provider.provider].into_iter().chain(&provider.aliases) {
+            for name in [&provider.name].into_iter().chain(&provider.aliases) {
                 if all.insert(name.clone(), models.clone()).is_some() {
                     return Err(provider.wrong("", "it is there twice"));
                 }
@@ -126,7 +127,7 @@ impl Provider {
         };
         let storage = entry.prices.storage_per_hour.unwrap_or(0.0);
         Ok(Model {
-            provider: self.provider.clone(),
+            provider: self.name.clone(),
             name: entry.model.clone(),
             tiers: tiers.collect(),
             default_tier: self.default_tier,
@@ -146,7 +147,7 @@ impl Provider {
     }
 
     fn wrong(&self, model: &str, reason: &'static str) -> ProvidersError {
-        let (provider, model) = (self.provider.clone(), model.to_owned());
+        let (provider, model) = (self.name.clone(), model.to_owned());
         ProvidersError::Entry { provider, model, reason }
     }
 }

@@ -1,0 +1,170 @@
+use super::{Conversation, Phase, Warmer};
+use crate::{Account, Action, Decided, Decision, Millis, Reason, Settings, Spent, decide};
+
+impl Warmer {
+    /// Decides anew what a conversation waits for, unless a ping is under way.
+    pub(super) fn plan(&mut self, slot: u32) {
+        if self.names.get(slot).is_some_and(|known| known.phase != Phase::InFlight) {
+            self.move_on(slot);
+        }
+    }
+
+    /// Decides anew what a conversation waits for.
+    pub(super) fn move_on(&mut self, slot: u32) {
+        let Some(known) = self.names.get(slot) else { return };
+        let (phase, timer) = self.next_phase(known);
+        self.enter(slot, phase, timer);
+    }
+
+    pub(super) fn next_phase(&self, known: &Conversation) -> (Phase, Option<Millis>) {
+        let stop = |reason| (Phase::Stopped(reason), None);
+        if known.closed {
+            return stop(Reason::Closed);
+        }
+        let decision = self.decide(known);
+        if decision.action == Decided::Stop {
+            return stop(decision.reason);
+        }
+        if let Some(reason) = self.blocked(known) {
+            return stop(reason);
+        }
+        let Some(numbers) = decision.numbers else { return stop(decision.reason) };
+        let at = self.earliest(known).max(match decision.action {
+            Decided::Wait { until } => until,
+            Decided::Send | Decided::ExtendTtl | Decided::Stop => self.now,
+        });
+        if at <= self.now {
+            (Phase::Queued, Some(numbers.deadline))
+        } else if numbers.deadline < at {
+            stop(Reason::Cold)
+        } else if known.failures == 0 {
+            (Phase::Armed, Some(at))
+        } else {
+            (Phase::BackingOff, Some(at))
+        }
+    }
+
+    pub(super) fn decide(&self, known: &Conversation) -> Decision {
+        let (day, total) = (self.ledger.today.spent, self.ledger.spent);
+        let spent = Spent { day, total, ..Spent::default() };
+        let situation = known.situation(self.now, self.policy.jitter_percent, spent);
+        decide(&situation, &self.policy)
+    }
+
+    /// What keeps a ping from being sent that would pay.
+    fn blocked(&self, known: &Conversation) -> Option<Reason> {
+        if !self.state_writable {
+            return Some(Reason::StateUnwritable);
+        }
+        let hold = known.last.as_ref().and_then(|last| self.holds.get(&last.account));
+        let unauthorized = hold.is_some_and(|hold| hold.unauthorized && self.now < hold.until);
+        known.blocked.or(unauthorized.then_some(Reason::Unauthorized))
+    }
+
+    /// No ping may be sent before.
+    fn earliest(&self, known: &Conversation) -> Millis {
+        let hold = known.last.as_ref().and_then(|last| self.holds.get(&last.account));
+        hold.map_or(Millis::ZERO, |hold| hold.until).max(known.not_before)
+    }
+
+    /// Brings a conversation into a phase: the old timer goes, and so does the old generation.
+    pub(super) fn enter(&mut self, slot: u32, phase: Phase, timer: Option<Millis>) {
+        self.generation += 1;
+        let generation = crate::Generation(self.generation);
+        let Some(known) = self.names.get_mut(slot) else { return };
+        let (old_phase, old_timer) = (known.phase, known.timer);
+        (known.phase, known.timer, known.generation) = (phase, timer, generation);
+        let was_enabled = known.settings.enabled;
+        if let Some(at) = old_timer {
+            self.timers_of(old_phase).remove(at, slot);
+        }
+        if let Some(at) = timer {
+            self.timers_of(phase).insert(at, slot);
+        }
+        if let Phase::Stopped(reason) = phase
+            && old_phase != phase
+            && was_enabled
+            && reason != Reason::TurnRunning
+        {
+            self.ledger.stopped(reason);
+        }
+        if (old_phase, shown(old_phase, old_timer)) != (phase, shown(phase, timer)) {
+            self.mark_changed(slot);
+        }
+    }
+
+    fn timers_of(&mut self, phase: Phase) -> &mut crate::timers::Timers {
+        if phase == Phase::Queued { &mut self.queue } else { &mut self.timers }
+    }
+
+    /// Lets everything happen whose time has come.
+    pub(super) fn fire(&mut self) {
+        self.holds.retain(|_, hold| self.now < hold.until);
+        self.forget_given_up();
+        while let Some(slot) = self.timers.pop_due(self.now) {
+            let Some(known) = self.names.get_mut(slot) else { continue };
+            known.timer = None;
+            match known.phase {
+                Phase::InFlight => self.timed_out(slot),
+                Phase::Armed | Phase::BackingOff | Phase::Queued => self.plan(slot),
+                Phase::Stopped(_) => self.forget_if_useless(slot),
+            }
+        }
+        self.send_queued();
+    }
+
+    /// Forgets a conversation that nobody has switched on once its entry has expired; until then the
+    /// user may switch it on.
+    pub(super) fn forget_if_useless(&mut self, slot: u32) {
+        let Some(known) = self.names.get(slot) else { return };
+        let is_plain = [known.settings, known.wanted, known.stored] == [Settings::OFF; 3];
+        if !is_plain || known.is_pending() || known.unsaved || known.active || known.closed {
+            return;
+        }
+        let terms = known.last.as_ref().and_then(super::conversation::Last::terms);
+        let expires = terms.map_or(Millis::ZERO, |terms| known.anchor.plus(terms.lifetime));
+        if expires <= self.now {
+            self.forget(slot);
+        } else if known.timer != Some(expires) {
+            let phase = known.phase;
+            self.set_timer(slot, phase, expires);
+        }
+    }
+
+    /// Without another generation, and without anything to tell.
+    fn set_timer(&mut self, slot: u32, phase: Phase, at: Millis) {
+        let Some(known) = self.names.get_mut(slot) else { return };
+        let old = known.timer.replace(at);
+        let timers = self.timers_of(phase);
+        if let Some(old) = old {
+            timers.remove(old, slot);
+        }
+        timers.insert(at, slot);
+    }
+
+    /// Lets a conversation go, and tells what there is to tell.
+    pub(super) fn forget(&mut self, slot: u32) {
+        let Some(known) = self.names.get_mut(slot) else { return };
+        if std::mem::take(&mut known.changed) {
+            let conversation = std::sync::Arc::clone(&known.name);
+            let status = known.status(&self.time);
+            self.actions.push(Action::Notify { conversation, status });
+        }
+        let (phase, timer) = (known.phase, known.timer);
+        if let Some(at) = timer {
+            self.timers_of(phase).remove(at, slot);
+        }
+        self.names.remove(slot);
+    }
+
+    pub(super) fn hold(&mut self, account: Account, until: Millis, unauthorized: bool) {
+        let hold = self.holds.entry(account).or_insert(super::Hold { until, unauthorized });
+        hold.until = hold.until.max(until);
+        hold.unauthorized |= unauthorized;
+    }
+}
+
+/// The time that a status shows.
+fn shown(phase: Phase, timer: Option<Millis>) -> Option<Millis> {
+    timer.filter(|_| matches!(phase, Phase::Armed | Phase::BackingOff))
+}
