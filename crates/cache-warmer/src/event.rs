@@ -15,7 +15,8 @@ pub enum Event<'a> {
     /// often does no harm.
     Tick,
     /// Settings or the ledger can, or cannot, be written down. While they cannot, nothing is sent:
-    /// what is spent must not be forgotten.
+    /// what is spent must not be forgotten. Once they can, what could not be written is asked for
+    /// again.
     StateWritable(bool),
     /// The program ends. Nothing happens any more after that.
     Disposed,
@@ -24,7 +25,8 @@ pub enum Event<'a> {
 /// What happens in a conversation.
 #[derive(Clone, Debug)]
 pub enum Happened {
-    /// These settings were found at the start of the program. Nothing is sent before a real request
+    /// These settings are on stable storage: tell so at the start of the program, and before anything
+    /// else happens in a conversation that was closed before. Nothing is sent before a real request
     /// was seen.
     SettingsLoaded(Settings),
     /// The user switched warming on or off.
@@ -142,6 +144,16 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// What an HTTP status other than success means; `retry_after` is the header of that name.
+    pub const fn from_status(status: u16, retry_after: Option<Millis>) -> Self {
+        match status {
+            429 => Self::RateLimited { retry_after },
+            401 | 403 => Self::Unauthorized,
+            408 | 500.. => Self::Server,
+            _ => Self::Refused,
+        }
+    }
+
     /// As in JSON and in metrics.
     pub const fn name(self) -> &'static str {
         match self {

@@ -13,8 +13,8 @@ use std::{
 };
 
 use crate::{
-    Account, Action, Event, Generation, Happened, Ledger, Millis, NanoDollars, Now, Policy, Prices,
-    Reason, Status, now::TimeLine, timers::Timers,
+    Account, Action, Decision, Event, Generation, Happened, Ledger, Millis, NanoDollars, Now,
+    Policy, Prices, Reason, Status, now::TimeLine, timers::Timers,
 };
 
 use conversation::{Conversation, Phase};
@@ -119,7 +119,12 @@ impl Warmer {
         match event {
             Event::Conversation(name, happened) => self.happened(name, happened),
             Event::Tick => (),
-            Event::StateWritable(writable) => self.state_writable = writable,
+            Event::StateWritable(writable) => {
+                self.state_writable = writable;
+                if writable {
+                    self.persist_unsaved();
+                }
+            }
             Event::Disposed => {
                 self.dispose();
                 return std::mem::take(&mut self.actions);
@@ -144,6 +149,17 @@ impl Warmer {
         let slot = self.names.find(conversation);
         let known = slot.and_then(|slot| self.names.get(slot));
         known.map_or(Conversation::UNKNOWN_STATUS, |known| known.status(&self.time))
+    }
+
+    /// What would be decided for a conversation now, and by which numbers; `None` if it is not known.
+    pub fn decision(&self, conversation: &str) -> Option<Decision> {
+        let known = self.names.get(self.names.find(conversation)?)?;
+        Some(self.decide(known))
+    }
+
+    /// How all conversations stand, in the order in which they became known, roughly.
+    pub fn conversations(&self) -> impl Iterator<Item = (&str, Status)> {
+        self.names.iter().map(|known| (&*known.name, known.status(&self.time)))
     }
 
     /// What warming has cost and saved.

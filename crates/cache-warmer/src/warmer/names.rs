@@ -77,6 +77,10 @@ impl Names {
         self.place(slot)?.as_mut()
     }
 
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Conversation> {
+        self.chunks.iter().flatten().flatten()
+    }
+
     pub(super) fn slots(&self) -> Vec<u32> {
         let mut slots: Vec<u32> = self.slots.values().copied().collect();
         slots.sort_unstable();

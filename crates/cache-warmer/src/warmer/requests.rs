@@ -123,10 +123,7 @@ impl Warmer {
         known.wanted = Settings { enabled: false, ..known.wanted };
         self.enter(slot, Phase::Stopped(Reason::Closed), None);
         self.persist_if_needed(slot);
-        let Some(known) = self.names.get(slot) else { return };
-        if !known.is_pending() {
-            self.forget(slot);
-        }
+        self.leave(slot);
     }
 }
 

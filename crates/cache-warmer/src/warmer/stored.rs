@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
-use super::{Phase, Warmer};
-use crate::{Action, Interval, Reason, Settings};
+use super::Warmer;
+use crate::{Action, Interval, Settings};
 
 impl Warmer {
     pub(super) fn settings_loaded(&mut self, slot: u32, loaded: Settings) {
@@ -34,6 +34,15 @@ impl Warmer {
         self.persist_if_needed(slot);
     }
 
+    /// Tries once more to write down what could not be written.
+    pub(super) fn persist_unsaved(&mut self) {
+        for slot in self.names.slots() {
+            if self.names.get(slot).is_some_and(|known| known.unsaved) {
+                self.persist_if_needed(slot);
+            }
+        }
+    }
+
     /// Asks for what is wanted to be written down, unless it is already or is going to be.
     pub(super) fn persist_if_needed(&mut self, slot: u32) {
         let Some(known) = self.names.get_mut(slot) else { return };
@@ -63,10 +72,7 @@ impl Warmer {
         known.unsaved = false;
         let is_changed = was != (in_force, false);
         if known.closed {
-            if !known.is_pending() {
-                self.forget(slot);
-            }
-            return;
+            return self.leave(slot);
         }
         if is_changed {
             self.mark_changed(slot);
@@ -86,7 +92,23 @@ impl Warmer {
         let closed = known.closed;
         self.mark_changed(slot);
         if closed {
-            self.enter(slot, Phase::Stopped(Reason::Closed), None);
+            self.leave(slot);
+        }
+    }
+
+    /// A closed conversation goes once there is an answer about its settings, unless somebody has
+    /// gone on with it since.
+    pub(super) fn leave(&mut self, slot: u32) {
+        let Some(known) = self.names.get_mut(slot) else { return };
+        // As long as the file says that it is on, somebody has to remember that it is not.
+        let is_on_in_file = known.unsaved && known.stored.enabled;
+        if known.is_pending() || is_on_in_file {
+            return;
+        }
+        if known.active {
+            known.closed = false;
+            self.plan(slot);
+        } else {
             self.forget(slot);
         }
     }

@@ -1,4 +1,7 @@
 mod defects;
+mod faults;
+mod invariants;
+mod savings;
 mod upstream;
 
 use std::collections::BTreeMap;
@@ -77,6 +80,13 @@ impl World {
     }
 
     pub(super) fn event(&mut self, name: &str, happened: Happened) {
+        if self.warmer.names.find(name).is_none()
+            && let Some(settings) = self.disk.get(name).copied()
+        {
+            let loaded = Event::Conversation(name, Happened::SettingsLoaded(settings));
+            let actions = self.warmer.handle(loaded, self.now);
+            self.perform(actions);
+        }
         let actions = self.warmer.handle(Event::Conversation(name, happened), self.now);
         self.perform(actions);
     }
@@ -92,14 +102,14 @@ impl World {
                 }
                 Action::Persist { conversation, version, settings } => {
                     self.writing.push((conversation.to_string(), version, settings));
-                    if self.writes_at_once {
-                        self.write_next();
-                    }
                 }
                 Action::Notify { conversation, status } => {
                     self.told.push((conversation.to_string(), status));
                 }
             }
+        }
+        if self.writes_at_once {
+            self.write_next();
         }
     }
 
