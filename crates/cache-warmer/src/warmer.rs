@@ -46,6 +46,8 @@ pub struct Warmer {
     queue: Timers,
     /// What pings under way may cost at most.
     flights: BTreeMap<Generation, NanoDollars>,
+    /// The sum of them.
+    reserved: i128,
     /// Pings that were given up a short time ago, and what was booked for them.
     given_up: BTreeMap<Generation, GivenUp>,
     generation: u64,
@@ -99,6 +101,7 @@ impl Warmer {
             timers: Timers::default(),
             queue: Timers::default(),
             flights: BTreeMap::new(),
+            reserved: 0,
             given_up: BTreeMap::new(),
             generation: 0,
             holds: HashMap::new(),

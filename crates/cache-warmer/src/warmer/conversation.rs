@@ -12,6 +12,8 @@ use crate::{
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct Conversation {
     pub(super) name: Arc<str>,
+    /// Of the name: by how much its pings are early.
+    hash: u32,
     /// In force.
     pub(super) settings: Settings,
     /// Asked for.
@@ -109,10 +111,8 @@ pub(super) enum Phase {
 }
 
 /// FNV-1a, so that a name means the same on every machine and in every release.
-fn hash(name: &str) -> u64 {
-    name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
-    })
+fn hash(name: &str) -> u32 {
+    name.bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }
 
 impl Conversation {
@@ -129,8 +129,9 @@ impl Conversation {
         spent: NanoDollars::ZERO,
     };
 
-    pub(super) const fn new(name: Arc<str>) -> Self {
+    pub(super) fn new(name: Arc<str>) -> Self {
         Self {
+            hash: hash(&name),
             name,
             settings: Settings::OFF,
             wanted: Settings::OFF,
@@ -213,9 +214,9 @@ impl Conversation {
     }
 
     /// Between nothing and so many hundredths.
-    fn early_ppm(&self, jitter_percent: u32) -> u32 {
-        let steps = u64::from(jitter_percent.min(100)) * 10_000;
-        u32::try_from(hash(&self.name) % (steps + 1)).unwrap_or(0)
+    const fn early_ppm(&self, jitter_percent: u32) -> u32 {
+        let percent = if jitter_percent < 100 { jitter_percent } else { 100 };
+        self.hash % (percent * 10_000 + 1)
     }
 
     /// Whether anything is to be written down about which there is no answer.

@@ -24,15 +24,14 @@ impl Warmer {
     pub(super) fn send_queued(&mut self) {
         while let Some((_, slot)) = self.queue.first() {
             let Some(known) = self.names.get(slot) else { break };
-            let (phase, timer) = self.next_phase(known);
-            if phase != Phase::Queued {
+            let next = self.next(known);
+            if next.phase != Phase::Queued {
                 // Also what has waited for its turn for too long: it is cold.
-                self.enter(slot, phase, timer);
+                self.enter(slot, next.phase, next.timer);
                 continue;
             }
             let flights = u32::try_from(self.flights.len()).unwrap_or(u32::MAX);
-            let numbers = self.decide(known).numbers;
-            match numbers.filter(|numbers| self.fits(known, numbers)) {
+            match next.numbers.filter(|numbers| self.fits(known, numbers)) {
                 Some(numbers) if flights < self.policy.flights_max => self.send(slot, &numbers),
                 _ => break,
             }
@@ -42,7 +41,7 @@ impl Warmer {
     /// Whether the budgets have room for this ping beside those that are under way.
     fn fits(&self, known: &Conversation, numbers: &Numbers) -> bool {
         let budget = &self.policy.budget;
-        let reserved: NanoDollars = self.flights.values().copied().sum();
+        let reserved = NanoDollars::clamped(self.reserved);
         let more = numbers.ping_cost_max;
         [
             (budget.conversation, known.spent),
@@ -61,6 +60,7 @@ impl Warmer {
         let Some(terms) = last.terms() else { return };
         known.pings = known.pings.saturating_add(1);
         self.flights.insert(known.generation, numbers.ping_cost_max);
+        self.reserved += i128::from(numbers.ping_cost_max.0);
         self.actions.push(Action::Send {
             conversation: Arc::clone(&known.name),
             generation: known.generation,
@@ -86,7 +86,7 @@ impl Warmer {
         took: Millis,
     ) {
         let Some((terms, cached)) = self.flight(slot, generation) else { return };
-        self.flights.remove(&generation);
+        self.release(generation);
         self.spend(slot, terms.prices.cost(usage));
         let verdict = verify(cached, usage);
         self.ledger.answered(verdict, usage);
@@ -117,7 +117,7 @@ impl Warmer {
 
     pub(super) fn extended(&mut self, slot: u32, generation: Generation, took: Millis) {
         let Some((terms, cached)) = self.flight(slot, generation) else { return };
-        self.flights.remove(&generation);
+        self.release(generation);
         self.spend(slot, economics::ping_cost(&terms, cached, 0));
         self.ledger.extended = self.ledger.extended.saturating_add(1);
         let now = self.now;
@@ -143,12 +143,13 @@ impl Warmer {
 
     fn fail(&mut self, slot: u32, failure: Failure) {
         self.ledger.failed(failure.name());
+        let Some(generation) = self.names.get(slot).map(|known| known.generation) else { return };
         if failure.may_cost() {
             self.give_up(slot);
         }
+        self.release(generation);
         let now = self.now;
         let Some(known) = self.names.get_mut(slot) else { return };
-        self.flights.remove(&known.generation);
         if !failure.may_cost() {
             known.pings = known.pings.saturating_sub(1);
         }
@@ -199,10 +200,10 @@ impl Warmer {
 
     /// Nobody knows what it costs: what was expected counts.
     fn give_up(&mut self, slot: u32) {
-        let Some(known) = self.names.get(slot) else { return };
-        let generation = known.generation;
-        self.flights.remove(&generation);
+        let Some(generation) = self.names.get(slot).map(|known| known.generation) else { return };
+        self.release(generation);
         self.ledger.unconfirmed = self.ledger.unconfirmed.saturating_add(1);
+        let Some(known) = self.names.get(slot) else { return };
         let Some(last) = &known.last else { return };
         let Some(terms) = last.terms() else { return };
         let uncached = last.prompt.saturating_sub(last.cached);
@@ -227,6 +228,11 @@ impl Warmer {
         {
             oldest.remove();
         }
+    }
+
+    fn release(&mut self, generation: Generation) {
+        let reserved = self.flights.remove(&generation).unwrap_or(NanoDollars::ZERO);
+        self.reserved -= i128::from(reserved.0);
     }
 
     pub(super) fn spend(&mut self, slot: u32, amount: NanoDollars) {

@@ -1,5 +1,18 @@
 use super::{Conversation, Phase, Warmer};
-use crate::{Account, Action, Decided, Decision, Millis, Reason, Settings, Spent, decide};
+use crate::{Account, Action, Decided, Decision, Millis, Numbers, Reason, Settings, Spent, decide};
+
+/// What comes next in a conversation.
+pub(super) struct Next {
+    pub(super) phase: Phase,
+    pub(super) timer: Option<Millis>,
+    pub(super) numbers: Option<Numbers>,
+}
+
+impl Next {
+    const fn stop(reason: Reason) -> Self {
+        Self { phase: Phase::Stopped(reason), timer: None, numbers: None }
+    }
+}
 
 impl Warmer {
     /// Decides anew what a conversation waits for, unless a ping is under way.
@@ -12,36 +25,33 @@ impl Warmer {
     /// Decides anew what a conversation waits for.
     pub(super) fn move_on(&mut self, slot: u32) {
         let Some(known) = self.names.get(slot) else { return };
-        let (phase, timer) = self.next_phase(known);
-        self.enter(slot, phase, timer);
+        let next = self.next(known);
+        self.enter(slot, next.phase, next.timer);
     }
 
-    pub(super) fn next_phase(&self, known: &Conversation) -> (Phase, Option<Millis>) {
-        let stop = |reason| (Phase::Stopped(reason), None);
+    pub(super) fn next(&self, known: &Conversation) -> Next {
         if known.closed {
-            return stop(Reason::Closed);
+            return Next::stop(Reason::Closed);
         }
         let decision = self.decide(known);
-        if decision.action == Decided::Stop {
-            return stop(decision.reason);
-        }
+        let numbers = match (decision.action, decision.numbers) {
+            (Decided::Stop, _) | (_, None) => return Next::stop(decision.reason),
+            (Decided::Wait { .. } | Decided::Send | Decided::ExtendTtl, Some(numbers)) => numbers,
+        };
         if let Some(reason) = self.blocked(known) {
-            return stop(reason);
+            return Next::stop(reason);
         }
-        let Some(numbers) = decision.numbers else { return stop(decision.reason) };
-        let at = self.earliest(known).max(match decision.action {
-            Decided::Wait { until } => until,
-            Decided::Send | Decided::ExtendTtl | Decided::Stop => self.now,
-        });
-        if at <= self.now {
-            (Phase::Queued, Some(numbers.deadline))
+        let at = numbers.due.max(self.earliest(known)).max(self.now);
+        let (phase, timer) = if at <= self.now {
+            (Phase::Queued, numbers.deadline)
         } else if numbers.deadline < at {
-            stop(Reason::Cold)
+            return Next::stop(Reason::Cold);
         } else if known.failures == 0 {
-            (Phase::Armed, Some(at))
+            (Phase::Armed, at)
         } else {
-            (Phase::BackingOff, Some(at))
-        }
+            (Phase::BackingOff, at)
+        };
+        Next { phase, timer: Some(timer), numbers: Some(numbers) }
     }
 
     pub(super) fn decide(&self, known: &Conversation) -> Decision {
