@@ -80,7 +80,8 @@ impl Ledger {
 
     pub(crate) fn spend(&mut self, amount: NanoDollars) {
         self.spent = self.spent.plus(amount);
-        self.today.spent = self.today.spent.plus(amount);
+        // What was booked yesterday and turns out to be less is no room for today.
+        self.today.spent = self.today.spent.plus(amount).max(NanoDollars::ZERO);
     }
 
     pub(crate) fn answered(&mut self, verdict: Verdict, usage: &RequestUsage) {
