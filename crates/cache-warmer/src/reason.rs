@@ -139,3 +139,22 @@ impl Reason {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_reason_has_a_name_and_a_sentence_of_its_own() {
+        let names: BTreeSet<_> = Reason::ALL.iter().map(|reason| reason.name()).collect();
+        let sentences: BTreeSet<_> = Reason::ALL.iter().map(|reason| reason.explain()).collect();
+        assert_eq!((names.len(), sentences.len()), (Reason::ALL.len(), Reason::ALL.len()));
+        for reason in Reason::ALL {
+            let name = format!("\"{}\"", reason.name());
+            assert_eq!(serde_json::to_string(&reason).unwrap(), name);
+            assert_eq!(serde_json::from_str::<Reason>(&name).unwrap(), reason);
+        }
+    }
+}

@@ -1,6 +1,7 @@
 mod defects;
 mod faults;
 mod invariants;
+mod queue;
 mod savings;
 mod upstream;
 
