@@ -117,6 +117,70 @@ fn a_long_answer_does_not_push_the_ping_past_the_lifetime() {
     assert_eq!(world.next("a"), Some(270_000));
 }
 
+/// 3.2, 3: so it does for pings, and slow answers make the next one earlier.
+#[test]
+fn a_slow_ping_counts_from_its_start_and_makes_the_next_one_earlier() {
+    let mut world = enabled(plain());
+    for (took, next) in [(2000, 270_000 + 270_000), (25_000, 540_000 + 265_000)] {
+        world.until(world.next("a").and_then(|next| u64::try_from(next).ok()).unwrap());
+        world.pass(took);
+        let (name, generation) = world.sent.last().cloned().unwrap();
+        let (usage, took) = (read(), Millis(took));
+        world.event(&name, Happened::WarmCompleted { generation, usage, took });
+        // Ten seconds and as long as the last answer took before the end, if that is earlier.
+        assert_eq!(world.next("a"), Some(next));
+    }
+}
+
+/// Another account has another cache: what was learned about pings does not hold for it.
+#[test]
+fn another_account_closes_the_breaker() {
+    let mut world = enabled(plain());
+    for _ in 0..3 {
+        world.pass(270_000);
+        world.complete(wrote());
+    }
+    assert_eq!(world.reason("a"), Reason::BreakerOpen);
+    let answered = |account| Answered {
+        usage: wrote(),
+        took: Millis::ZERO,
+        model: Some(model()),
+        tier: None,
+        prefix: Fingerprint(1),
+        account: Account(account),
+        subagent: false,
+    };
+    world.event("a", Happened::Answered(answered(1)));
+    assert_eq!(world.reason("a"), Reason::BreakerOpen);
+    world.event("a", Happened::Answered(answered(2)));
+    assert_eq!(world.reason("a"), Reason::Scheduled);
+}
+
+/// A request that was refused is not sent again, until it is another one or somebody asks for it.
+#[test]
+fn what_was_refused_is_not_tried_again() {
+    let mut world = enabled(plain());
+    world.pass(270_000);
+    world.fail(Failure::Refused);
+    world.turn("a");
+    assert_eq!(world.reason("a"), Reason::Refused);
+    world.enable("a");
+    assert_eq!(world.reason("a"), Reason::Scheduled);
+    world.pass(270_000);
+    world.fail(Failure::Refused);
+    let answered = Answered {
+        usage: wrote(),
+        took: Millis::ZERO,
+        model: Some(model()),
+        tier: None,
+        prefix: Fingerprint(2),
+        account: Account(1),
+        subagent: false,
+    };
+    world.event("a", Happened::Answered(answered));
+    assert_eq!(world.reason("a"), Reason::Scheduled);
+}
+
 /// 3.2, 4: it stops by itself.
 #[test]
 fn it_stops_when_more_was_spent_than_can_be_saved() {
