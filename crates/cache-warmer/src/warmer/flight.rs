@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use super::{Conversation, GivenUp, Phase, Warmer, conversation::LastWarm};
+use super::{GivenUp, Phase, Warmer, conversation::LastWarm};
 use crate::{
     Action, Failure, Generation, Millis, NanoDollars, Numbers, Reason, RequestUsage, Terms,
     Verdict, economics, verify,
@@ -31,25 +31,21 @@ impl Warmer {
                 continue;
             }
             let flights = u32::try_from(self.flights.len()).unwrap_or(u32::MAX);
-            match next.numbers.filter(|numbers| self.fits(known, numbers)) {
+            match next.numbers.filter(|numbers| self.fits(numbers)) {
                 Some(numbers) if flights < self.policy.flights_max => self.send(slot, &numbers),
                 _ => break,
             }
         }
     }
 
-    /// Whether the budgets have room for this ping beside those that are under way.
-    fn fits(&self, known: &Conversation, numbers: &Numbers) -> bool {
+    /// Whether the budgets of all have room for this ping beside those that are under way. In its own
+    /// conversation, none is.
+    fn fits(&self, numbers: &Numbers) -> bool {
         let budget = &self.policy.budget;
-        let reserved = NanoDollars::clamped(self.reserved);
-        let more = numbers.ping_cost_max;
-        [
-            (budget.conversation, known.spent),
-            (budget.day, self.ledger.today.spent.plus(reserved)),
-            (budget.total, self.ledger.spent.plus(reserved)),
-        ]
-        .into_iter()
-        .all(|(budget, spent)| budget.is_none_or(|budget| spent.plus(more) <= budget))
+        let more = NanoDollars::clamped(self.reserved).plus(numbers.ping_cost_max);
+        [(budget.day, self.ledger.today.spent), (budget.total, self.ledger.spent)]
+            .into_iter()
+            .all(|(budget, spent)| budget.is_none_or(|budget| spent.plus(more) <= budget))
     }
 
     fn send(&mut self, slot: u32, numbers: &Numbers) {

@@ -181,6 +181,48 @@ fn what_was_refused_is_not_tried_again() {
     assert_eq!(world.reason("a"), Reason::Scheduled);
 }
 
+/// What cost nothing is no ping; what may have cost something is one.
+#[test]
+fn a_ping_that_cost_nothing_does_not_count() {
+    for (failure, pings) in [(Failure::Server, 0), (Failure::Interrupted, 1)] {
+        let mut world = enabled(plain());
+        world.pass(270_000);
+        assert_eq!(world.status("a").pings, 1);
+        world.fail(failure);
+        assert_eq!(world.status("a").pings, pings, "{failure:?}");
+    }
+}
+
+/// Whoever is told to wait for an hour is not waited for by another account.
+#[test]
+fn a_wait_ends_with_its_account() {
+    let mut world = enabled(plain());
+    world.pass(270_000);
+    world.fail(Failure::RateLimited { retry_after: Some(Millis::from_hours(1)) });
+    world.turn("a");
+    assert_eq!(world.reason("a"), Reason::Cold);
+    let answered = Answered {
+        usage: wrote(),
+        took: Millis::ZERO,
+        model: Some(model()),
+        tier: None,
+        prefix: Fingerprint(1),
+        account: Account(2),
+        subagent: false,
+    };
+    world.event("a", Happened::Answered(answered));
+    assert_eq!(world.next("a"), Some(540_000));
+}
+
+/// Settings that are read late do not undo what the user has done since.
+#[test]
+fn settings_that_are_loaded_late_do_not_switch_on_again() {
+    let mut world = enabled(plain());
+    world.disable("a");
+    world.event("a", Happened::SettingsLoaded(on()));
+    assert_eq!(world.reason("a"), Reason::Disabled);
+}
+
 /// 3.2, 4: it stops by itself.
 #[test]
 fn it_stops_when_more_was_spent_than_can_be_saved() {

@@ -241,8 +241,9 @@ fn perform(world: &mut World, watcher: &mut Watcher, step: Step) {
                 world.until(world.now.monotonic.0);
                 watcher.watch(world);
                 let before = world.status(name);
-                let took = Millis::ZERO;
-                world.event(name, Happened::WarmCompleted { generation, usage, took });
+                let late = Happened::WarmCompleted { generation, usage, took: Millis::ZERO };
+                let actions = world.warmer.handle(Event::Conversation(name, late), world.now);
+                world.perform(actions);
                 let after = world.status(name);
                 // Unless it has exhausted the budget, as it was paid for.
                 if world.warmer.ledger().today.spent.plus(NanoDollars(375_000_000)) <= DAY {

@@ -44,6 +44,17 @@ fn only_what_was_kept_counts_of_what_was_read() {
 }
 
 #[test]
+fn only_what_a_ping_has_read_was_kept() {
+    let mut world = World::new(plain());
+    world.enable("a");
+    world.turn("a");
+    world.pass(270_000);
+    world.complete(RequestUsage { read: 40_000, ..RequestUsage::default() });
+    world.pass(60_000);
+    assert_eq!(back(&mut world, read()).saved_tokens, 40_000);
+}
+
+#[test]
 fn a_request_that_would_have_been_in_time_saves_nothing() {
     let mut world = warmed();
     world.pass(29_000);
