@@ -52,7 +52,8 @@ pub(crate) fn run() -> anyhow::Result<()> {
 impl Package {
     fn is_program(&self) -> bool {
         self.name.ends_with("-cli")
-            || ["xtask", "benches", "cli-support", "demo-gateway"].contains(&self.name.as_str())
+            || ["xtask", "benches", "cli-support", "demo-gateway", "fake-provider"]
+                .contains(&self.name.as_str())
     }
 }
 

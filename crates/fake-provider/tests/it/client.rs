@@ -146,8 +146,7 @@ impl Response {
 
 /// What is at a path such as `usage.input_tokens`.
 pub(crate) fn at<'json>(json: &'json Value, path: &str) -> &'json Value {
-    let at = path.split('.').fold(Some(json), |json, name| {
-        let json = json?;
+    let at = path.split('.').try_fold(json, |json, name| {
         name.parse().map_or_else(|_| json.get(name), |index: usize| json.get(index))
     });
     at.unwrap_or(&Value::Null)
