@@ -232,7 +232,7 @@ class OpenAI:
         check("openai chat stream: usage", cached(chunks[-1].usage), [self.prompt_tokens(system), 1_920])
         check("openai chat stream: other usage", {chunk.usage for chunk in chunks[:-1]}, {None})
         check("openai chat stream: chunks", len(chunks), REPLY_TOKENS + 3)
-        check("openai models", [model.id for model in self.client.models.list()], ["gpt-fake-1"])
+        check("openai models", [model.id for model in self.client.models.list()], ["gpt-5.6-fake", "gpt-fake-1"])
 
     def responses(self):
         create = self.client.responses.create
@@ -258,6 +258,33 @@ class OpenAI:
         with self.client.responses.stream(**self.responses_body(system)) as stream:
             final = stream.get_final_response()
         check("openai responses stream: final", final.output_text, REPLY)
+
+    def breakpoints(self):
+        """What is different from GPT-5.6 on."""
+        create = self.client.responses.create
+        system = system_text("breakpoints")
+        # The instructions and the question each round up.
+        prompt = SYSTEM_TOKENS + 2 + (len(f"user\n{QUESTION}\n") + 3) // 4
+        body = {**self.responses_body(system), "model": "gpt-5.6-fake"}
+        counts = lambda usage: [usage.input_tokens_details.cache_write_tokens, usage.input_tokens_details.cached_tokens, usage.output_tokens]
+        raw = self.client.responses.with_raw_response.create(**body, prompt_cache_options={"prewarm": True})
+        fits("openai prewarm", openai.types.responses.Response, json.loads(raw.text))
+        prewarm = raw.parse()
+        check("openai prewarm: cold", counts(prewarm.usage), [prompt, 0, 0])
+        check("openai prewarm: output", [prewarm.output, prewarm.status], [[], "completed"])
+        check("openai prewarm: turn", counts(create(**body).usage), [0, prompt, REPLY_TOKENS])
+        again = create(**body, prompt_cache_options={"prewarm": True})
+        check("openai prewarm: warm", counts(again.usage), [0, prompt, 0])
+        events = list(create(**body, stream=True, prompt_cache_options={"prewarm": True}))
+        check("openai prewarm stream", [event.type for event in events], ["response.created", "response.in_progress", "response.completed"])
+        explicit = create(**body, prompt_cache_options={"mode": "explicit"})
+        check("openai explicit without breakpoints", counts(explicit.usage), [0, 0, REPLY_TOKENS])
+        older = lambda: create(**self.responses_body(system), prompt_cache_options={"prewarm": True})
+        check("openai prewarm of an earlier model", raised(older), ["BadRequestError", 400, None, True])
+        body = {**self.chat_body(system), "model": "gpt-5.6-fake"}
+        counts = lambda usage: [usage.prompt_tokens_details.cache_write_tokens, usage.prompt_tokens_details.cached_tokens]
+        # The same prefix as that of the responses; this provider has one cache for both.
+        check("openai breakpoints: chat", counts(self.client.chat.completions.create(**body).usage), [0, prompt])
 
     def errors(self):
         table = {
@@ -298,7 +325,7 @@ def main():
     args = parser.parse_args()
     base_url = args.base_url.rstrip("/")
     claude, gpt = Anthropic(base_url), OpenAI(base_url)
-    parts = [claude.plain, claude.streaming, claude.pings, claude.errors, gpt.chat, gpt.responses, gpt.errors]
+    parts = [claude.plain, claude.streaming, claude.pings, claude.errors, gpt.chat, gpt.responses, gpt.breakpoints, gpt.errors]
     if args.five_minutes is not None:
         parts.append(lambda: claude.lifetime(args.five_minutes))
     for part in parts:

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use crate::{
-    cache::{Prompt, StepPrompt},
+    cache::{PointPrompt, Prompt, StepPrompt},
     json::Json,
     problem::Problem,
     usage::Usage,
@@ -93,6 +93,8 @@ pub(crate) struct Asked {
     pub(crate) stream: bool,
     /// The most tokens that the answer may have.
     pub(crate) output_max: Option<u64>,
+    /// Whether there is to be an answer at all.
+    pub(crate) generates: bool,
     /// Whether the last event of a stream of OpenAI's chat completions is to have the usage.
     pub(crate) include_usage: bool,
     pub(crate) content: Content,
@@ -101,6 +103,7 @@ pub(crate) struct Asked {
 /// A prompt for one of the caches.
 pub(crate) enum Content {
     Blocks(Prompt),
+    Points(PointPrompt),
     Text {
         prompt: StepPrompt,
         /// Whether it is to be kept for longer than what is in memory.

@@ -7,11 +7,14 @@
 //! exactly its lifetime has passed.
 
 mod block;
+mod chain;
 mod entries;
+mod point;
 mod step;
 
 pub use block::{BlockCache, Prompt};
 pub use entries::Writes;
+pub use point::{PointCache, PointMode, PointPrompt};
 pub use step::{StepCache, StepPrompt};
 
 #[cfg(test)]

@@ -49,11 +49,18 @@
 //! API a block of text has those of its text, and every other block (tools, images, results of
 //! tools) those of its JSON without white space and `cache_control`. With OpenAI's the prompt is
 //! one text: tools as lines of JSON, then for each message a line with the role and one with the
-//! text; messages with more than that are a line of JSON.
+//! text; messages with more than that are a line of JSON. For GPT-5.6 and later models the lines of
+//! each part count apart.
 //!
 //! # What is known of the caches
 //!
-//! See [`cache::BlockCache`] and [`cache::StepCache`]. In addition, for Anthropic:
+//! See [`cache::BlockCache`] for Anthropic's, [`cache::PointCache`] for that of GPT-5.6 and later
+//! models, and [`cache::StepCache`] for that of earlier ones, which all other names have.
+//!
+//! In addition, for OpenAI: `prompt_cache_options.prewarm` of the Responses API fills the cache and
+//! generates nothing; there, `max_output_tokens` is at least 16.
+//!
+//! In addition, for Anthropic:
 //!
 //! * The prefix is tools, system, messages. Another model or other tools change all of it; another
 //!   system prompt changes it and the messages; another `tool_choice`, thinking on, off or with
@@ -69,8 +76,8 @@
 //! # Not provided
 //!
 //! Thinking, calls of tools, batches, counting of tokens, files, and stored responses
-//! (`previous_response_id` is never found). OpenAI's caching for GPT-5.6 and later models, which
-//! has breakpoints and a fee for writing. TLS, and addresses other than 127.0.0.1.
+//! (`previous_response_id` is never found). Breakpoints of OpenAI's API in anything but text. TLS,
+//! and addresses other than 127.0.0.1.
 
 mod anthropic;
 mod api;

@@ -18,6 +18,8 @@ pub struct Lifetimes {
     pub five_minutes: Duration,
     /// [`Tier::OneHour`].
     pub one_hour: Duration,
+    /// OpenAI's cache of GPT-5.6 and later models, after its last use.
+    pub thirty_minutes: Duration,
     /// OpenAI's cache in memory, after its last use.
     pub in_memory: Duration,
     /// OpenAI's `"prompt_cache_retention": "24h"`, after its last use.
@@ -29,6 +31,7 @@ impl Lifetimes {
     pub const DOCUMENTED: Self = Self {
         five_minutes: Duration::from_mins(5),
         one_hour: Duration::from_hours(1),
+        thirty_minutes: Duration::from_mins(30),
         in_memory: Duration::from_mins(5),
         extended: Duration::from_hours(24),
     };

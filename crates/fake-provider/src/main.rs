@@ -32,6 +32,9 @@ struct Program {
     /// How long OpenAI's cache in memory keeps what nobody reads
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = duration)]
     in_memory: Duration,
+    /// How long OpenAI's thirty minutes (of GPT-5.6 and later models) are
+    #[arg(long, value_name = "TIME", default_value = "30m", value_parser = duration)]
+    thirty_minutes: Duration,
     /// The shortest prefix that Anthropic's cache takes, for all models
     #[arg(long, value_name = "TOKENS")]
     minimum: Option<u64>,
@@ -101,6 +104,7 @@ impl Program {
             lifetimes: Lifetimes {
                 five_minutes: self.five_minutes,
                 one_hour: self.one_hour,
+                thirty_minutes: self.thirty_minutes,
                 in_memory: self.in_memory,
                 extended: Lifetimes::DOCUMENTED.extended,
             },

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::{api::Api, openai::CREATED};
 
 const ANTHROPIC: [&str; 2] = ["claude-fake-1", "claude-haiku-4-5"];
-const OPENAI: [&str; 1] = ["gpt-fake-1"];
+const OPENAI: [&str; 2] = ["gpt-5.6-fake", "gpt-fake-1"];
 
 pub(crate) fn json(api: Api) -> Value {
     match api {

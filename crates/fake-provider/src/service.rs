@@ -107,7 +107,8 @@ impl Call {
         if matches!(self.fault, Some(Fault::ErrorEvent(_))) && !asked.stream {
             return Ok(self.refuse(&Problem::Overloaded));
         }
-        let reply = Reply::new(self.number, self.state.config.reply_tokens, asked.output_max);
+        let reply_tokens = if asked.generates { self.state.config.reply_tokens } else { 0 };
+        let reply = Reply::new(self.number, reply_tokens, asked.output_max);
         let (usage, pending) = self.state.begin(&asked, self.started);
         let usage = Usage { output: reply.tokens(), ..usage };
         self.state.change(self.number, |request| request.usage = Some(usage));

@@ -7,7 +7,7 @@ use common_fs::Clock;
 
 use crate::{
     api::{Asked, Content},
-    cache::{BlockCache, StepCache, Writes},
+    cache::{BlockCache, PointCache, StepCache, Writes},
     config::Config,
     fault::{Fault, Faults},
     request::{Progress, RecordedRequest},
@@ -24,6 +24,7 @@ pub(crate) struct State {
 
 struct Inner {
     blocks: BlockCache,
+    points: PointCache,
     text: StepCache,
     faults: Faults,
     /// How many there were, also those that are forgotten.
@@ -34,6 +35,7 @@ struct Inner {
 /// What a request writes once its answer starts.
 pub(crate) enum Pending {
     Blocks(Writes),
+    Points(Writes),
     Text(Writes),
 }
 
@@ -42,6 +44,7 @@ impl State {
         let faults = config.faults.clone();
         let inner = Inner {
             blocks: BlockCache::default(),
+            points: PointCache::default(),
             text: StepCache::default(),
             faults,
             count: 0,
@@ -94,6 +97,10 @@ impl State {
                 let (usage, writes) = inner.blocks.begin(prompt, minimum, lifetimes, started);
                 (usage, Pending::Blocks(writes))
             }
+            Content::Points(prompt) => {
+                let (usage, writes) = inner.points.begin(prompt, lifetimes.thirty_minutes, started);
+                (usage, Pending::Points(writes))
+            }
             Content::Text { prompt, is_extended } => {
                 let lifetime = if *is_extended { lifetimes.extended } else { lifetimes.in_memory };
                 let (usage, writes) = inner.text.begin(prompt, lifetime, started);
@@ -106,6 +113,7 @@ impl State {
         let mut inner = self.lock();
         match pending {
             Pending::Blocks(writes) => inner.blocks.commit(writes),
+            Pending::Points(writes) => inner.points.commit(writes),
             Pending::Text(writes) => inner.text.commit(writes),
         }
     }
@@ -113,6 +121,7 @@ impl State {
     pub(crate) fn evict(&self) {
         let mut inner = self.lock();
         inner.blocks.clear();
+        inner.points.clear();
         inner.text.clear();
     }
 

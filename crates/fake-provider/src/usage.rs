@@ -11,6 +11,8 @@ pub struct Usage {
     pub write_5m: u64,
     /// Tokens of the prompt that were written to the cache for one hour.
     pub write_1h: u64,
+    /// Tokens of the prompt that were written to OpenAI's cache of GPT-5.6 and later models.
+    pub write_30m: u64,
     /// Tokens of the answer.
     pub output: u64,
 }
@@ -23,7 +25,7 @@ impl Usage {
 
     /// The tokens of the prompt that were written to the cache.
     pub fn write(&self) -> u64 {
-        self.write_5m + self.write_1h
+        self.write_5m + self.write_1h + self.write_30m
     }
 }
 

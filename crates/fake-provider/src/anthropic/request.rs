@@ -44,6 +44,7 @@ pub(crate) fn read(body: &Json, account: &str) -> Result<Asked, Problem> {
         model: model.to_owned(),
         stream: body.says("stream"),
         output_max: Some(output_max),
+        generates: true,
         include_usage: true,
         content: Content::Blocks(prompt),
     })

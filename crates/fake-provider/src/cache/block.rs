@@ -1,8 +1,9 @@
 use std::time::Duration;
 
-use xxhash_rust::xxh3::Xxh3;
-
-use super::entries::{Entries, Writes};
+use super::{
+    chain::Chain,
+    entries::{Entries, Writes},
+};
 use crate::{
     lifetime::{Lifetimes, Tier},
     usage::Usage,
@@ -14,24 +15,15 @@ const LOOK_BACK: usize = 20;
 /// The blocks of a prompt in the order in which they count: tools, system, messages.
 #[derive(Clone)]
 pub struct Prompt {
-    hasher: Xxh3,
-    tokens: u64,
-    blocks: Vec<Block>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Block {
-    /// Of this block, all before it, and all else that the prefix depends on.
-    key: u128,
-    /// Of this block and all before it.
-    tokens: u64,
-    breakpoint: Option<Tier>,
+    chain: Chain,
+    /// After how many blocks they are, ascending.
+    breakpoints: Vec<(usize, Tier)>,
 }
 
 impl Prompt {
     /// Nothing yet, from an account for a model; neither ever sees what another one has cached.
     pub fn new(account: &str, model: &str) -> Self {
-        let mut prompt = Self { hasher: Xxh3::new(), tokens: 0, blocks: Vec::new() };
+        let mut prompt = Self { chain: Chain::new(), breakpoints: Vec::new() };
         prompt.depend_on(account);
         prompt.depend_on(model);
         prompt
@@ -40,56 +32,39 @@ impl Prompt {
     /// Makes all blocks from here on different from those after another text, as settings do that
     /// are no content.
     pub fn depend_on(&mut self, text: &str) {
-        // The length keeps "ab", "c" and "a", "bc" apart.
-        self.hasher.update(&text.len().to_le_bytes());
-        self.hasher.update(text.as_bytes());
+        self.chain.depend_on(text);
     }
 
     /// Adds a block, and a breakpoint after it.
     pub fn push(&mut self, content: &str, tokens: u64, breakpoint: Option<Tier>) {
-        self.depend_on(content);
-        self.tokens = self.tokens.saturating_add(tokens);
-        let key = self.hasher.digest128();
-        self.blocks.push(Block { key, tokens: self.tokens, breakpoint });
+        let end = self.chain.push(content, tokens);
+        self.breakpoints.extend(breakpoint.map(|tier| (end, tier)));
     }
 
     /// Of all blocks.
     pub fn tokens(&self) -> u64 {
-        self.tokens
+        self.chain.tokens()
     }
 
     /// The tiers of the breakpoints, in order.
     pub fn breakpoints(&self) -> impl Iterator<Item = Tier> {
-        self.blocks.iter().filter_map(|block| block.breakpoint)
+        self.breakpoints.iter().map(|(_, tier)| *tier)
     }
 
     /// Adds a breakpoint after the last block unless there is one.
     pub fn end_with_breakpoint(&mut self, tier: Tier) {
-        if let Some(last) = self.blocks.last_mut() {
-            last.breakpoint.get_or_insert(tier);
+        let end = self.chain.len();
+        if self.breakpoints.last().is_none_or(|(last, _)| *last < end) {
+            self.breakpoints.push((end, tier));
         }
     }
 
     /// How many of the first blocks end with the one that is read.
     fn hit(&self, entries: &Entries, now: Duration) -> usize {
-        let ends = (1..=self.blocks.len()).rev();
-        let breakpoints = ends.filter(|end| self.ends_with_breakpoint(*end));
-        let looked_up = breakpoints.flat_map(|end| (1..=end).rev().take(LOOK_BACK));
-        let live = |end: &usize| {
-            let block = self.blocks.get(*end - 1);
-            block.is_some_and(|block| entries.is_live(block.key, now))
-        };
-        looked_up.into_iter().find(live).unwrap_or(0)
-    }
-
-    fn ends_with_breakpoint(&self, end: usize) -> bool {
-        self.blocks.get(end - 1).is_some_and(|block| block.breakpoint.is_some())
-    }
-
-    /// The tokens of the first `end` blocks.
-    fn tokens_until(&self, end: usize) -> u64 {
-        let last = end.checked_sub(1).and_then(|last| self.blocks.get(last));
-        last.map_or(0, |block| block.tokens)
+        let ends = self.breakpoints.iter().rev().map(|(end, _)| *end);
+        let mut looked_up = ends.flat_map(|end| (1..=end).rev().take(LOOK_BACK));
+        let live = |end: usize| self.chain.key(end).is_some_and(|key| entries.is_live(key, now));
+        looked_up.find(|end| live(*end)).unwrap_or(0)
     }
 }
 
@@ -118,27 +93,27 @@ impl BlockCache {
         lifetimes: &Lifetimes,
         started: Duration,
     ) -> (Usage, Writes) {
+        let chain = &prompt.chain;
         let hit = prompt.hit(&self.0, started);
+        self.0.refresh(chain, hit, started);
         let mut writes = Writes::new(started);
         let (mut one_hour, mut last) = (hit, hit);
-        for (block, end) in prompt.blocks.iter().zip(1..) {
-            if end <= hit {
-                self.0.refresh(block.key, started);
-            } else if let Some(tier) = block.breakpoint.filter(|_| minimum_tokens <= block.tokens) {
-                writes.add(block.key, lifetimes.of(tier));
-                last = end;
-                if tier == Tier::OneHour {
-                    one_hour = end;
+        for (end, tier) in &prompt.breakpoints {
+            if hit < *end && minimum_tokens <= chain.tokens_until(*end) {
+                writes.add(chain.key(*end), lifetimes.of(*tier));
+                last = *end;
+                if *tier == Tier::OneHour {
+                    one_hour = *end;
                 }
             }
         }
-        let tokens = |end| prompt.tokens_until(end);
+        let tokens = |end| chain.tokens_until(end);
         let usage = Usage {
-            uncached: prompt.tokens - tokens(last),
+            uncached: chain.tokens() - tokens(last),
             read: tokens(hit),
             write_5m: tokens(last) - tokens(one_hour),
             write_1h: tokens(one_hour) - tokens(hit),
-            output: 0,
+            ..Usage::default()
         };
         (usage, writes)
     }
@@ -148,13 +123,13 @@ impl BlockCache {
         self.0.commit(writes);
     }
 
-    #[cfg(test)]
-    pub(super) fn len(&self) -> usize {
-        self.0.len()
-    }
-
     /// Forgets everything, as a provider may at any time.
     pub fn clear(&mut self) {
         self.0.clear();
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
     }
 }

@@ -1,5 +1,7 @@
 use std::{collections::HashMap, time::Duration};
 
+use super::chain::Chain;
+
 /// Sweeping starts at so many entries.
 const FEW: usize = 1_024;
 
@@ -30,8 +32,8 @@ impl Writes {
         Self { started, entries: Vec::new() }
     }
 
-    pub(super) fn add(&mut self, key: u128, lifetime: Duration) {
-        self.entries.push((key, lifetime));
+    pub(super) fn add(&mut self, key: Option<u128>, lifetime: Duration) {
+        self.entries.extend(key.map(|key| (key, lifetime)));
     }
 }
 
@@ -40,8 +42,15 @@ impl Entries {
         self.by_key.get(&key).is_some_and(|entry| now < entry.expires)
     }
 
-    /// Lets an entry live for its own lifetime from `now` on, if it still does.
-    pub(super) fn refresh(&mut self, key: u128, now: Duration) {
+    /// Lets the entries of the first `end` blocks, and of fewer, live for their own lifetimes from
+    /// `now` on, if they still do.
+    pub(super) fn refresh(&mut self, chain: &Chain, end: usize, now: Duration) {
+        for key in (1..=end).filter_map(|end| chain.key(end)) {
+            self.refresh_key(key, now);
+        }
+    }
+
+    pub(super) fn refresh_key(&mut self, key: u128, now: Duration) {
         if let Some(entry) = self.by_key.get_mut(&key).filter(|entry| now < entry.expires) {
             entry.expires = entry.expires.max(now.saturating_add(entry.lifetime));
         }

@@ -90,9 +90,9 @@ impl StepCache {
         let mut writes = Writes::new(started);
         for (index, key) in prompt.steps.iter().enumerate() {
             if hit.is_some_and(|hit| index <= hit) {
-                self.0.refresh(*key, started);
+                self.0.refresh_key(*key, started);
             } else {
-                writes.add(*key, lifetime);
+                writes.add(Some(*key), lifetime);
             }
         }
         (Usage { uncached: prompt.tokens() - read, read, ..Usage::default() }, writes)

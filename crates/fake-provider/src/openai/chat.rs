@@ -15,6 +15,9 @@ pub(crate) fn read(body: &Json, account: &str) -> Result<Asked, Problem> {
     let model = model(body)?;
     let messages = body.get("messages").and_then(Json::list).filter(|list| !list.is_empty());
     let messages = messages.ok_or_else(|| invalid("'messages' must have at least one message"))?;
+    if prompt::is_prewarm(body) {
+        return Err(invalid("prompt_cache_options.prewarm is not supported here"));
+    }
     let newer = output_max(body, "max_completion_tokens", 1)?;
     let older = output_max(body, "max_tokens", 1)?;
     Ok(Asked {
@@ -22,7 +25,8 @@ pub(crate) fn read(body: &Json, account: &str) -> Result<Asked, Problem> {
         stream: body.says("stream"),
         output_max: newer.or(older),
         include_usage: body.get("stream_options").is_some_and(|opts| opts.says("include_usage")),
-        content: prompt::content(body, account, model, None, messages),
+        generates: true,
+        content: prompt::content(body, account, model, None, messages)?,
     })
 }
 
@@ -87,7 +91,9 @@ fn usage_object(usage: Usage) -> Value {
         "prompt_tokens": usage.prompt(),
         "completion_tokens": usage.output,
         "total_tokens": usage.prompt() + usage.output,
-        "prompt_tokens_details": {"cached_tokens": usage.read, "audio_tokens": 0},
+        "prompt_tokens_details": {
+            "cached_tokens": usage.read, "cache_write_tokens": usage.write(), "audio_tokens": 0,
+        },
         "completion_tokens_details": {
             "reasoning_tokens": 0, "audio_tokens": 0,
             "accepted_prediction_tokens": 0, "rejected_prediction_tokens": 0,

@@ -38,7 +38,8 @@ pub(crate) fn read(body: &Json, account: &str) -> Result<Asked, Problem> {
         stream: body.says("stream"),
         output_max: output_max(body, "max_output_tokens", OUTPUT_LEAST)?,
         include_usage: true,
-        content: prompt::content(body, account, model, instructions, &items),
+        generates: !prompt::is_prewarm(body),
+        content: prompt::content(body, account, model, instructions, &items)?,
     })
 }
 
@@ -47,12 +48,26 @@ pub(crate) fn json(asked: &Asked, reply: &Reply, usage: Usage) -> Value {
 }
 
 pub(crate) fn events(asked: &Asked, reply: &Reply, usage: Usage) -> Vec<Bytes> {
-    let item_id = item_id(reply);
-    let text = reply.text();
     let begun = || response(asked, reply, None);
     let mut events = vec![
         json!({"type": "response.created", "response": begun()}),
         json!({"type": "response.in_progress", "response": begun()}),
+    ];
+    if asked.generates {
+        events.extend(item_events(reply));
+    }
+    events.push(json!({
+        "type": format!("response.{}", status(reply)),
+        "response": response(asked, reply, Some(usage)),
+    }));
+    events.iter_mut().zip(0..).map(|(event, number)| numbered(event, number)).collect()
+}
+
+/// How the one item of the answer comes.
+fn item_events(reply: &Reply) -> Vec<Value> {
+    let item_id = item_id(reply);
+    let text = reply.text();
+    let mut events = vec![
         json!({
             "type": "response.output_item.added", "output_index": 0,
             "item": item(reply, "in_progress", &json!([])),
@@ -81,12 +96,8 @@ pub(crate) fn events(asked: &Asked, reply: &Reply, usage: Usage) -> Vec<Bytes> {
             "type": "response.output_item.done", "output_index": 0,
             "item": item(reply, status(reply), &json!([part(&text)])),
         }),
-        json!({
-            "type": format!("response.{}", status(reply)),
-            "response": response(asked, reply, Some(usage)),
-        }),
     ]);
-    events.iter_mut().zip(0..).map(|(event, number)| numbered(event, number)).collect()
+    events
 }
 
 fn numbered(event: &mut Value, number: u64) -> Bytes {
@@ -100,7 +111,7 @@ fn numbered(event: &mut Value, number: u64) -> Bytes {
 fn response(asked: &Asked, reply: &Reply, usage: Option<Usage>) -> Value {
     let done = usage.is_some();
     let reason = (done && reply.is_cut).then(|| json!({"reason": "max_output_tokens"}));
-    let output = if done {
+    let output = if done && asked.generates {
         json!([item(reply, status(reply), &json!([part(&reply.text())]))])
     } else {
         json!([])
@@ -131,7 +142,7 @@ fn response(asked: &Asked, reply: &Reply, usage: Option<Usage>) -> Value {
 fn usage_object(usage: Usage) -> Value {
     json!({
         "input_tokens": usage.prompt(),
-        "input_tokens_details": {"cached_tokens": usage.read, "cache_write_tokens": 0},
+        "input_tokens_details": {"cached_tokens": usage.read, "cache_write_tokens": usage.write()},
         "output_tokens": usage.output,
         "output_tokens_details": {"reasoning_tokens": 0},
         "total_tokens": usage.prompt() + usage.output,

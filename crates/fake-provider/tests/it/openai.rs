@@ -161,6 +161,60 @@ fn a_stream_of_events_says_the_same_as_a_response() {
 }
 
 #[test]
+fn from_gpt_5_6_on_writing_is_counted() {
+    let usage = |json: &Value, details: &str| {
+        let details = at(json, details);
+        ["cached_tokens", "cache_write_tokens"].map(|name| details[name].as_u64().unwrap())
+    };
+    for (path, body, details) in [
+        (CHAT, chat(), "usage.prompt_tokens_details"),
+        (RESPONSES, responses(), "usage.input_tokens_details"),
+    ] {
+        let clock = ManualClock::new();
+        let provider =
+            FakeProvider::start_with_clock(Config::USUAL, Arc::new(clock.clone())).unwrap();
+        let body = with(body, "model", json!("gpt-5.6-sol"));
+        let ask = |after| {
+            clock.advance(after);
+            usage(&ask(&provider, path, &body).json(), details)
+        };
+        // Each of the two messages rounds up.
+        let all = tokens(&format!("system\n{}\n", long())) + tokens("user\nHow are you?\n");
+        let lifetime = Lifetimes::DOCUMENTED.thirty_minutes;
+        assert_eq!(ask(Duration::ZERO), [0, all]);
+        assert_eq!(ask(lifetime.saturating_sub(Duration::from_millis(1))), [all, 0]);
+        assert_eq!(ask(lifetime), [0, all], "{path}");
+    }
+}
+
+#[test]
+fn a_prewarm_fills_the_cache_and_says_nothing() {
+    for stream in [false, true] {
+        let provider = FakeProvider::start(Config::USUAL).unwrap();
+        let body = with(responses(), "model", json!("gpt-5.6-sol"));
+        let body = with(body, "stream", json!(stream));
+        let prewarm = with(body.clone(), "prompt_cache_options", json!({"prewarm": true}));
+        let last = |body: &Value| {
+            let response = ask(&provider, RESPONSES, body);
+            if stream {
+                let (name, data) = response.events().pop().unwrap();
+                let event: Value = serde_json::from_str(&data).unwrap();
+                assert_eq!(name, "response.completed");
+                event["response"].clone()
+            } else {
+                response.json()
+            }
+        };
+        let warmed = last(&prewarm);
+        assert_eq!((&warmed["output"], &warmed["status"]), (&json!([]), &json!("completed")));
+        assert_eq!(*at(&warmed, "usage.output_tokens"), 0);
+        let written = at(&warmed, "usage.input_tokens_details.cache_write_tokens").as_u64();
+        let read = at(&last(&body), "usage.input_tokens_details.cached_tokens").as_u64();
+        assert!(Some(2_000) < read && read == written);
+    }
+}
+
+#[test]
 fn what_is_wrong_with_a_request_is_said() {
     let provider = FakeProvider::start(Config::USUAL).unwrap();
     let ping = with(responses(), "max_output_tokens", json!(1));
