@@ -217,6 +217,23 @@ fn a_hit_refreshes_the_prefixes_of_what_it_reads_for_their_own_lifetimes() {
 }
 
 #[test]
+fn a_hit_does_not_bring_back_what_has_expired() {
+    let short = prompt(&[SYSTEM]);
+    let long = prompt(&[("system", 2_000, None), ("turn", 100, Some(OneHour))]);
+    let mut cache = BlockCache::default();
+    ask(&mut cache, &short, Duration::ZERO);
+    cache.commit(written_to_an_empty_cache(&long));
+    assert_eq!(ask(&mut cache, &long, 400 * SECOND), (2_100, 0, 0));
+    assert_eq!(ask(&mut cache, &short, 401 * SECOND), (0, 2_000, 0));
+}
+
+/// What a prompt writes where nothing is cached.
+fn written_to_an_empty_cache(prompt: &Prompt) -> super::Writes {
+    let lifetimes = &Lifetimes::DOCUMENTED;
+    BlockCache::default().begin(prompt, MINIMUM, lifetimes, Duration::ZERO).1
+}
+
+#[test]
 fn what_was_evicted_is_written_again() {
     let prompt = prompt(&[SYSTEM]);
     let mut cache = BlockCache::default();

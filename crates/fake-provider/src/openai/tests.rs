@@ -195,7 +195,16 @@ fn messages_end_where_the_guide_says() {
         let found = counts(&[chat(&messages[..1]), chat(&messages)]);
         assert_eq!(found, [(0, 2_000, 0), expected], "{what}");
     }
+    // Of results in a row only the end of the last one is one.
+    let until_first: Vec<_> =
+        [developer.clone(), of("user", 10), of("assistant", 100), of("tool", 20)].into();
+    let until_second: Vec<_> = until_first.iter().cloned().chain([of("tool", 30)]).collect();
+    let found = counts(&[chat(&until_first), chat(&until_second)]);
+    assert_eq!(found, [(0, 2_130, 0), (0, 2_160, 0)]);
     // Of the developer's first messages only the end of the last one is one.
+    let more = [developer.clone(), of("system", 50)];
+    let found = counts(&[chat(&more[..1]), chat(&more)]);
+    assert_eq!(found, [(0, 2_000, 0), (0, 2_050, 0)]);
     let first = counts(&[chat(&[developer.clone(), of("system", 50)]), chat(&[developer])]);
     assert_eq!(first, [(0, 2_050, 0), (0, 2_000, 0)]);
 }

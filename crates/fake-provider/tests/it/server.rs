@@ -3,7 +3,7 @@
 use std::{
     io::{BufRead as _, BufReader},
     net::TcpStream,
-    process::{Command, Stdio},
+    process::{Child, Command, Stdio},
     sync::{Arc, Barrier},
     thread,
 };
@@ -139,15 +139,26 @@ fn a_port_that_is_taken_is_an_error() {
     assert_eq!(error.to_string(), "cannot listen on that port of 127.0.0.1");
 }
 
+/// A program that does not outlive its test.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
 #[test]
 fn the_program_serves_as_its_arguments_say() {
-    let mut program = Command::new(env!("CARGO_BIN_EXE_fake-provider"))
+    let program = Command::new(env!("CARGO_BIN_EXE_fake-provider"))
         .args(["--reply", "2", "--fault", "2=429:3", "--minimum", "5"])
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
+    let mut program = Killed(program);
     let mut url = String::new();
-    BufReader::new(program.stdout.take().unwrap()).read_line(&mut url).unwrap();
+    BufReader::new(program.0.stdout.take().unwrap()).read_line(&mut url).unwrap();
     let address = url.trim().strip_prefix("http://").unwrap().parse().unwrap();
     let body = json!({
         "model": "m", "max_tokens": 9, "cache_control": {"type": "ephemeral"},
@@ -160,8 +171,7 @@ fn the_program_serves_as_its_arguments_say() {
     let second = ask();
     assert_eq!((second.status, second.header("retry-after")), (429, Some("3")));
     assert_eq!(*at(&ask().json(), "usage.cache_read_input_tokens"), 5);
-    program.kill().unwrap();
-    program.wait().unwrap();
+    drop(program);
 
     let refused = Command::new(env!("CARGO_BIN_EXE_fake-provider"))
         .args(["--fault", "2=teapot"])
