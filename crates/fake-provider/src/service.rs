@@ -129,6 +129,9 @@ impl Call {
     /// What is asked, and for whom, if that is as it should be.
     fn read(&self, headers: &HeaderMap) -> Result<Asked, Problem> {
         let api = self.endpoint.api();
+        if let (Some(text), None) = (headers.get(FAULT_HEADER), self.fault) {
+            return Err(invalid(format!("{FAULT_HEADER}: {text:?} is no fault")));
+        }
         let account = account(headers, api, self.state.config.credential.as_deref())?;
         if api == Api::Anthropic && !headers.contains_key("anthropic-version") {
             return Err(invalid("anthropic-version: header is required"));

@@ -85,6 +85,7 @@ fn a_fault_is_of_a_number_of_a_header_or_of_all() {
         |header: &str| post(&provider, path, &format!("{headers}{header}"), &body).unwrap().status;
     assert_eq!([status(""), status(""), status("")], [200, 500, 200]);
     assert_eq!(status("x-fake-fault: 429\r\n"), 429);
+    assert_eq!(status("x-fake-fault: teapot\r\n"), 400);
     assert_eq!(status(""), 200);
     provider.set_faults(Faults { at: BTreeMap::new(), otherwise: Some(Fault::Overloaded) });
     assert_eq!([status(""), status(""), status("x-fake-fault: 401\r\n")], [503, 503, 401]);
