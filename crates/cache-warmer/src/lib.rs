@@ -102,6 +102,7 @@ mod provider;
 mod reason;
 pub mod seed;
 mod settings;
+pub mod simulate;
 mod state;
 mod tier;
 mod timers;

@@ -1,0 +1,27 @@
+//! `cache-warmer`: keeps prompt caches warm while that pays, and says whether it would.
+
+mod args;
+mod demo;
+mod progress;
+mod report;
+mod simulate;
+mod state_dir;
+mod status;
+mod transcripts;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use args::{Args, Order};
+
+/// The name before all messages.
+const NAME: &str = "cache-warmer";
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    cli_support::run(NAME, || match args.order {
+        Order::Simulate(simulate) => simulate::run(&simulate),
+        Order::Status(status) => status::run(status),
+    })
+}
