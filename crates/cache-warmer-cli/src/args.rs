@@ -31,6 +31,9 @@ pub(crate) enum Order {
     /// provider does. Nothing is sent anywhere. Prices are list prices; a model without a known
     /// price is named and counts nowhere.
     Simulate(Simulate),
+    /// Pass requests on to the providers, and keep the prompts of their conversations warm
+    #[cfg(feature = "proxy")]
+    Proxy(Box<crate::proxy::Proxy>),
     /// Say what warming has cost and saved so far
     ///
     /// A saving counts when a real request has read, after its entry would have expired, what pings

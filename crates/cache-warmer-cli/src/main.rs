@@ -3,6 +3,8 @@
 mod args;
 mod demo;
 mod progress;
+#[cfg(feature = "proxy")]
+mod proxy;
 mod report;
 mod simulate;
 mod state_dir;
@@ -22,6 +24,8 @@ fn main() -> ExitCode {
     let args = Args::parse();
     cli_support::run(NAME, || match args.order {
         Order::Simulate(simulate) => simulate::run(&simulate),
+        #[cfg(feature = "proxy")]
+        Order::Proxy(proxy) => proxy::run(*proxy),
         Order::Status(status) => status::run(status),
     })
 }

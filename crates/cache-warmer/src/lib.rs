@@ -99,6 +99,8 @@ mod money;
 mod now;
 mod policy;
 mod provider;
+#[cfg(feature = "proxy")]
+pub mod proxy;
 mod reason;
 pub mod seed;
 mod settings;

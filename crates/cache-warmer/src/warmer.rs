@@ -170,6 +170,12 @@ impl Warmer {
         &self.ledger
     }
 
+    /// What pings under way may cost at most.
+    #[cfg(feature = "proxy")]
+    pub(crate) fn reserved(&self) -> NanoDollars {
+        self.flights.values().copied().sum()
+    }
+
     /// By what rules.
     pub const fn policy(&self) -> &Policy {
         &self.policy
