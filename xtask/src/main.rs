@@ -64,6 +64,9 @@ enum Task {
     /// Measure a server until somebody ends this; `proof` calls it
     #[command(hide = true)]
     BeInterrupted(proof::BeInterrupted),
+    /// A proxy that keeps prompts warm, until somebody ends it; `proof` calls it
+    #[command(hide = true)]
+    ServeProxy(proof::ServeProxy),
     /// The server that is measured; `proof` calls it
     #[command(hide = true)]
     DemoGateway(demo_gateway::Args),
@@ -92,6 +95,7 @@ fn main() -> ExitCode {
         Task::WriteStore(args) => proof::write_store(&args),
         Task::MeasureFlood(args) => proof::measure_flood(&args),
         Task::BeInterrupted(args) => proof::be_interrupted(&args),
+        Task::ServeProxy(args) => proof::serve_proxy(&args),
         Task::DemoGateway(args) => {
             let settings = args.settings(demo_gateway::command_line());
             return match demo_gateway::run(&settings, io::stdout()) {

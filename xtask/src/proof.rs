@@ -11,6 +11,7 @@ mod restart;
 mod trace_relaunch;
 mod usage_limits;
 mod usage_refresh;
+mod warm;
 
 pub(crate) use openclaw_database::{
     MeasureAgent, ReadAgent, WriteAgent, measure as measure_agent, read as read_agent,
@@ -22,12 +23,14 @@ pub(crate) use trace_relaunch::{
     MeasureTrace, WriteTrace, measure as measure_trace, write as write_trace,
 };
 pub(crate) use usage_limits::measure;
+pub(crate) use warm::{ServeProxy, serve as serve_proxy};
 
 use anyhow::{bail, ensure};
 use clap::ValueEnum;
 
 /// Which proofs to run, and how.
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "they are what a command line has")]
 pub(crate) struct Args {
     /// Which; all if none is named
     scenario: Vec<Scenario>,
@@ -40,6 +43,10 @@ pub(crate) struct Args {
     /// Let a browser show the page that restart makes, if Chromium is installed
     #[arg(long)]
     html: bool,
+    /// Let the official SDKs for Python ask through the proxy of warm; they are installed for that into
+    /// a temporary directory
+    #[arg(long)]
+    sdk: bool,
     /// How many sessions usage-refresh and openclaw-database make, instead of their usual sizes
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     sessions: Option<u32>,
@@ -73,6 +80,9 @@ enum Scenario {
     Reap,
     /// Restarts: of a server that knows when it was away, and where the rules of the seed are wrong
     Restart,
+    /// Warming: what it costs when nobody comes back, what keeps it from costing more, and how much
+    /// of a machine it takes
+    Warm,
     /// All of them
     All,
 }
@@ -96,6 +106,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     }
     if all || args.scenario.contains(&Scenario::Restart) {
         restart(args)?;
+    }
+    if all || args.scenario.contains(&Scenario::Warm) {
+        warm(args)?;
     }
     crate::say("All runtime assertions passed.")
 }
@@ -158,6 +171,15 @@ fn restart(args: &Args) -> anyhow::Result<()> {
     if args.html && !report.has_page() && !args.json {
         crate::say("the page was not shown: there is no chromium (apt-get install chromium)")?;
     }
+    report.check()
+}
+
+fn warm(args: &Args) -> anyhow::Result<()> {
+    if !args.json {
+        crate::say("warm: a day without anybody, storms, wrong prefixes, and many conversations")?;
+    }
+    let report = warm::prove(args.quick, args.sdk)?;
+    crate::say(&serde_json::to_string_pretty(&report)?)?;
     report.check()
 }
 

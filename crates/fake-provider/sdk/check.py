@@ -31,6 +31,10 @@ QUESTION = "How are you?"
 QUESTION_TOKENS = 3
 SYSTEM_TOKENS = 2_000
 
+# What a client sees if there is no answer at all; a proxy says so instead, with 502.
+NO_ANSWER = ["APIConnectionError"]
+NO_ANSWER_THROUGH_PROXY = ["InternalServerError", 502, None, False]
+
 checks = []
 
 
@@ -173,7 +177,7 @@ class Anthropic:
             "429": ["RateLimitError", 429, None, True],
             "500": ["InternalServerError", 500, None, True],
             "529": ["OverloadedError", 529, None, True],
-            "drop": ["APIConnectionError"],
+            "drop": NO_ANSWER,
         }
         for text, expected in table.items():
             for stream in [False, True]:
@@ -294,7 +298,7 @@ class OpenAI:
             "429": ["RateLimitError", 429, None, True],
             "500": ["InternalServerError", 500, None, True],
             "529": ["InternalServerError", 503, None, True],
-            "drop": ["APIConnectionError"],
+            "drop": NO_ANSWER,
         }
         system = system_text("errors")
         calls = {
@@ -321,9 +325,12 @@ class OpenAI:
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--base-url", required=True, help="such as http://127.0.0.1:4010")
+    parser.add_argument("--through-proxy", action="store_true", help="the proxy of cache-warmer is in between")
     parser.add_argument("--five-minutes", type=float, metavar="SECONDS", help="also wait for entries to expire, after so long")
     args = parser.parse_args()
     base_url = args.base_url.rstrip("/")
+    if args.through_proxy:
+        NO_ANSWER[:] = NO_ANSWER_THROUGH_PROXY
     claude, gpt = Anthropic(base_url), OpenAI(base_url)
     parts = [claude.plain, claude.streaming, claude.pings, claude.errors, gpt.chat, gpt.responses, gpt.breakpoints, gpt.errors]
     if args.five_minutes is not None:

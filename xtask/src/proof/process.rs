@@ -10,13 +10,23 @@ pub(super) fn processor_time() -> anyhow::Result<Duration> {
     Ok(Duration::try_from(clock_gettime(ClockId::ProcessCPUTime))?)
 }
 
-/// From <https://man7.org/linux/man-pages/man5/proc_pid_status.5.html>.
+/// The most memory that this process has had.
 pub(super) fn peak_memory_bytes() -> anyhow::Result<u64> {
+    memory_bytes("VmHWM:")
+}
+
+/// The memory that this process has.
+pub(super) fn resident_bytes() -> anyhow::Result<u64> {
+    memory_bytes("VmRSS:")
+}
+
+/// From <https://man7.org/linux/man-pages/man5/proc_pid_status.5.html>.
+fn memory_bytes(field: &str) -> anyhow::Result<u64> {
     let status = fs_err::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let line = status.lines().find_map(|line| line.strip_prefix(field));
     let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
-    Ok(kib.context("/proc/self/status does not tell the peak of the memory")?.parse::<u64>()?
-        * 1024)
+    let kib = kib.with_context(|| format!("/proc/self/status does not tell {field}"))?;
+    Ok(kib.parse::<u64>()? * 1024)
 }
 
 pub(super) fn millis(span: Duration) -> f64 {
