@@ -27,15 +27,35 @@ pub fn ping_cost(terms: &Terms, cached: u64, uncached: u64) -> NanoDollars {
     }
 }
 
-/// What one ping costs if the cache turns out to be empty: the most that it can be.
+/// The longest answer that any replay asks for: of OpenAI's responses, which take no less.
+const ANSWER_TOKENS_MAX: u64 = 16;
+
+/// The most that one ping can cost: the cache turns out to be empty, and the provider takes no request
+/// for less than some tokens of answer.
 pub fn ping_cost_max(terms: &Terms, cached: u64, uncached: u64) -> NanoDollars {
-    let write = terms.prices.write(terms.tier).max(terms.prices.input);
-    let whole = write.for_tokens(cached.saturating_add(uncached));
     match terms.method {
-        WarmMethod::ReplayWithoutAnswer => whole,
-        WarmMethod::ReplayForOneToken => whole.plus(terms.prices.output),
+        WarmMethod::ReplayWithoutAnswer | WarmMethod::ReplayForOneToken => {
+            let answer = terms.prices.output.for_tokens(ANSWER_TOKENS_MAX);
+            whole_write(terms, cached, uncached).plus(answer)
+        }
         WarmMethod::ExtendTtl => ping_cost(terms, cached, uncached),
     }
+}
+
+/// What one ping costs that comes when the entry has expired.
+pub fn late_ping_cost(terms: &Terms, cached: u64, uncached: u64) -> NanoDollars {
+    match terms.method {
+        WarmMethod::ReplayWithoutAnswer => whole_write(terms, cached, uncached),
+        WarmMethod::ReplayForOneToken => {
+            whole_write(terms, cached, uncached).plus(terms.prices.output)
+        }
+        WarmMethod::ExtendTtl => ping_cost(terms, cached, uncached),
+    }
+}
+
+fn whole_write(terms: &Terms, cached: u64, uncached: u64) -> NanoDollars {
+    let write = terms.prices.write(terms.tier).max(terms.prices.input);
+    write.for_tokens(cached.saturating_add(uncached))
 }
 
 /// What the next real request pays more if the prefix is not cached any more.

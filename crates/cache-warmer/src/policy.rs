@@ -80,7 +80,8 @@ impl Guard {
 /// When a conversation is left alone whose pings do no good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BreakerRules {
-    /// After so many in a row that read nothing, or too little.
+    /// After so many in a row that read nothing, or too little, or after as many pauses in a row after
+    /// which a real request has read nothing of what was kept.
     pub bad_max: u8,
     /// Then for this long; after that, one ping is a trial.
     pub cool_down: Millis,

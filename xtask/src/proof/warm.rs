@@ -29,6 +29,8 @@ pub(crate) use self::served::{ServeProxy, serve};
 /// For a day of 100,000 conversations with 11 pings each.
 const DAY_CPU_MS_MAX: f64 = 10_000.0;
 const BYTES_PER_CONVERSATION_MAX: f64 = 400.0;
+/// Of its name and its timer alone.
+const BYTES_PER_CONVERSATION_MIN: f64 = 100.0;
 const TIMER_OPERATIONS_PER_SECOND_MIN: f64 = 1_000_000.0;
 
 /// What passing through the proxy adds, at 200 requests a second.
@@ -89,6 +91,8 @@ impl Report {
         let (cpu, max) = (self.scale.wide.cpu_ms, DAY_CPU_MS_MAX);
         ensure!(cpu <= max, "ms of processor for a day: {cpu}, at most {max}");
         let (bytes, max) = (self.scale.bytes_per_conversation, BYTES_PER_CONVERSATION_MAX);
+        // Less is not possible: it was not measured, but taken from what was there before.
+        ensure!(BYTES_PER_CONVERSATION_MIN <= bytes, "bytes of a conversation: {bytes}");
         ensure!(bytes <= max, "bytes of a conversation: {bytes}, at most {max}");
         let (operations, min) =
             (self.scale.timer_operations_per_second, TIMER_OPERATIONS_PER_SECOND_MIN);

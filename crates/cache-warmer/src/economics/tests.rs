@@ -92,7 +92,7 @@ fn what_is_sent_again_uncached_is_paid_again() {
     assert_eq!(ping_cost(&terms, 1000, 50), NanoDollars(1_000_000 + 500_000));
     let one = Terms { method: WarmMethod::ReplayForOneToken, ..terms };
     assert_eq!(ping_cost(&one, 1000, 50), NanoDollars(1_500_000 + 50_000));
-    assert_eq!(ping_cost_max(&one, 1000, 50), NanoDollars(1050 * 12_500 + 50_000));
+    assert_eq!(ping_cost_max(&one, 1000, 50), NanoDollars(1050 * 12_500 + 16 * 50_000));
 }
 
 #[test]

@@ -121,7 +121,7 @@ impl Gap {
     /// Sends a ping.
     fn ping(&self, now: Millis, more: NanoDollars, pings: &mut Pings) {
         let is_late = pings.kept_until < now;
-        let cost = if is_late { economics::ping_cost_max } else { economics::ping_cost };
+        let cost = if is_late { economics::late_ping_cost } else { economics::ping_cost };
         let cost = cost(&self.terms, self.cached, self.uncached).plus(more);
         pings.sent += 1;
         pings.late += u64::from(is_late);

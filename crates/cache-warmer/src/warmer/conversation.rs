@@ -44,6 +44,8 @@ pub(super) struct Conversation {
     pub(super) failures: u8,
     /// Pings in a row that did no good.
     pub(super) bad: u8,
+    /// Real requests in a row that read nothing of what pings had kept.
+    pub(super) lost: u8,
     /// Until when the circuit breaker is open, if there were too many of them.
     pub(super) breaker_until: Millis,
     /// No ping is sent before.
@@ -150,6 +152,7 @@ impl Conversation {
             kept: 0,
             failures: 0,
             bad: 0,
+            lost: 0,
             breaker_until: Millis::ZERO,
             not_before: Millis::ZERO,
             blocked: None,

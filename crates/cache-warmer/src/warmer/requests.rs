@@ -55,7 +55,7 @@ impl Warmer {
                 known.blocked = None;
             }
             if before.account != last.account {
-                (known.bad, known.breaker_until) = (0, Millis::ZERO);
+                (known.bad, known.lost, known.breaker_until) = (0, 0, Millis::ZERO);
             }
         }
         known.blocked = known.blocked.filter(|reason| *reason == Reason::Refused);
@@ -68,8 +68,12 @@ impl Warmer {
     }
 
     /// Credits what was kept, if a real request has read it after it would have expired.
+    ///
+    /// Pings can read what pings have written, and look perfect: only real requests show that it is
+    /// nothing that anybody needs.
     fn credit(&mut self, slot: u32, started: Millis, usage: &RequestUsage) {
-        let Some(known) = self.names.get(slot) else { return };
+        let (now, rules) = (self.now, self.policy.breaker);
+        let Some(known) = self.names.get_mut(slot) else { return };
         let Some(last) = known.last.as_ref().filter(|_| known.kept != 0) else { return };
         let Some(terms) = last.terms() else { return };
         let spells = &mut self.ledger.spells;
@@ -77,8 +81,13 @@ impl Warmer {
             spells.needless = spells.needless.saturating_add(1);
         } else if usage.read == 0 {
             spells.lost = spells.lost.saturating_add(1);
+            known.lost = known.lost.saturating_add(1);
+            if rules.bad_max <= known.lost {
+                known.breaker_until = now.plus(rules.cool_down);
+            }
         } else {
             spells.saved = spells.saved.saturating_add(1);
+            known.lost = 0;
             let tokens = usage.read.min(known.kept);
             let saved = crate::economics::avoidable_loss(&terms, tokens);
             self.ledger.saved = self.ledger.saved.plus(saved);

@@ -1,7 +1,7 @@
 //! What passes through the proxy, and how much later.
 
 use std::{
-    io::{BufRead as _, BufReader, Write as _},
+    io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{SocketAddr, TcpListener, TcpStream},
     thread,
     time::Duration,
@@ -17,8 +17,13 @@ use crate::proof::process::{millis, thousandths};
 
 /// Streams that go on at the same time.
 const CLIENTS: u64 = 8;
-/// Of a stream, at most.
-const BYTES_MAX: usize = 64 << 10;
+/// Of a stream, at most: events, and characters in each.
+const DELTAS_MAX: usize = 200;
+const DELTA_CHARS_MAX: usize = 300;
+/// The number of the stream that is timed.
+const SHORT: u64 = u64::MAX;
+/// The turn that is asked for.
+const TURN: &str = r#"{"model":"claude-sonnet-4-5","max_tokens":64,"stream":true,"system":"Be brief.","messages":[{"role":"user","content":"How are you?"}]}"#;
 const CHUNK_BYTES_MAX: usize = 4 << 10;
 const REQUESTS_PER_SECOND: u32 = 200;
 
@@ -38,7 +43,7 @@ pub(super) struct Passing {
 pub(super) fn prove(streams: u64, seconds: u32) -> anyhow::Result<Passing> {
     let upstream = Upstream::start()?;
     let state = tempfile::tempdir()?;
-    let proxy = Served::start(&format!("http://{}", upstream.0), state.path(), false)?;
+    let proxy = Served::start(&format!("http://{}", upstream.0), state.path(), true)?;
 
     let each = |nth: u64| (nth..streams).step_by(usize::try_from(CLIENTS).unwrap_or(1));
     let bytes = thread::scope(|scope| {
@@ -76,7 +81,7 @@ fn compare(address: SocketAddr, seeds: impl Iterator<Item = u64>) -> anyhow::Res
     let mut client = Client::connect(address)?;
     let mut bytes = 0;
     for seed in seeds {
-        let (status, body) = client.ask("GET", &format!("/v1/{seed}"), "")?;
+        let (status, body) = client.ask("POST", &path(seed), TURN)?;
         let expected: Vec<u8> = chunks(seed).concat();
         ensure!(status == 200 && body == expected, "stream {seed} is not what was sent");
         bytes += body.len() as u64;
@@ -88,15 +93,14 @@ fn compare(address: SocketAddr, seeds: impl Iterator<Item = u64>) -> anyhow::Res
 fn waits(address: SocketAddr) -> anyhow::Result<Vec<Duration>> {
     let mut client = Client::connect(address)?;
     // The connection of the proxy to the other side is not what is measured.
-    client.ask("GET", "/v1/short", "")?;
+    client.ask("POST", &path(SHORT), TURN)?;
     let (begun, every) = (SystemClock.monotonic(), Duration::from_secs(1) / REQUESTS_PER_SECOND);
     let mut waits = Vec::new();
     for nth in 0..REQUESTS_PER_SECOND {
         let due = begun + every * nth;
         SystemClock.sleep(due.saturating_sub(SystemClock.monotonic()));
-        let asked = SystemClock.monotonic();
-        client.ask("GET", "/v1/short", "")?;
-        waits.push(SystemClock.monotonic().saturating_sub(asked));
+        client.ask("POST", &path(SHORT), TURN)?;
+        waits.push(SystemClock.monotonic().saturating_sub(due));
     }
     Ok(waits)
 }
@@ -107,21 +111,41 @@ fn p99(mut waits: Vec<Duration>) -> anyhow::Result<f64> {
     Ok(millis(*waits.get(nth).context("nobody waited")?))
 }
 
-/// What is streamed for a number, in pieces.
+fn path(seed: u64) -> String {
+    format!("/v1/messages?seed={seed}")
+}
+
+/// The events that are streamed for a number, in pieces that do not end where events do.
+///
+/// They tell of a prompt that is too short to be cached: what is sent besides is not what is measured.
 fn chunks(seed: u64) -> Vec<Vec<u8>> {
     let mut rng = Rng::with_seed(seed);
-    let mut left = rng.usize(1..=BYTES_MAX);
+    let mut stream = event(r#"{"type":"message_start","message":{"usage":{"input_tokens":9}}}"#);
+    let deltas = if seed == SHORT { 4 } else { rng.usize(1..=DELTAS_MAX) };
+    for _ in 0..deltas {
+        let text: String = (0..rng.usize(..DELTA_CHARS_MAX)).map(|_| rng.alphanumeric()).collect();
+        let delta = format!(r#"{{"type":"content_block_delta","delta":{{"text":"{text}"}}}}"#);
+        stream.push_str(&event(&delta));
+    }
+    stream.push_str(&event(r#"{"type":"message_delta","usage":{"output_tokens":7}}"#));
+    stream.push_str(&event(r#"{"type":"message_stop"}"#));
+    let mut left = stream.as_bytes();
     let mut chunks = Vec::new();
-    while 0 < left {
-        let mut chunk = vec![0; rng.usize(1..=left.min(CHUNK_BYTES_MAX))];
-        rng.fill(&mut chunk);
-        left -= chunk.len();
-        chunks.push(chunk);
+    while let Some((chunk, rest)) =
+        left.split_at_checked(rng.usize(1..=CHUNK_BYTES_MAX).min(left.len()))
+        && !chunk.is_empty()
+    {
+        chunks.push(chunk.to_vec());
+        left = rest;
     }
     chunks
 }
 
-/// A server that streams for `/v1/SEED`, until the process ends.
+fn event(data: &str) -> String {
+    format!("data: {data}\n\n")
+}
+
+/// A server that streams for `?seed=NUMBER`, until the process ends.
 struct Upstream(SocketAddr);
 
 impl Upstream {
@@ -140,14 +164,8 @@ impl Upstream {
 
 fn answer(mut stream: TcpStream) -> std::io::Result<()> {
     stream.set_nodelay(true)?;
-    let mut lines = BufReader::new(stream.try_clone()?).lines();
-    while let Some(first) = lines.next().transpose()? {
-        while lines.next().transpose()?.is_some_and(|line| !line.is_empty()) {}
-        let seed = first.split(' ').nth(1).and_then(|path| path.rsplit('/').next()?.parse().ok());
-        let Some(seed) = seed else {
-            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")?;
-            continue;
-        };
+    let mut requests = BufReader::new(stream.try_clone()?);
+    while let Some(seed) = request(&mut requests)? {
         stream.write_all(
             b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n",
         )?;
@@ -159,4 +177,21 @@ fn answer(mut stream: TcpStream) -> std::io::Result<()> {
         stream.write_all(b"0\r\n\r\n")?;
     }
     Ok(())
+}
+
+/// The number in the next request; `None` if there is none.
+fn request(requests: &mut BufReader<TcpStream>) -> std::io::Result<Option<u64>> {
+    let (mut line, mut seed, mut length) = (String::new(), None, 0);
+    while requests.read_line(&mut line)? != 0 {
+        let text = line.trim_end().to_ascii_lowercase();
+        if text.is_empty() {
+            std::io::copy(&mut requests.take(length), &mut std::io::sink())?;
+            return Ok(seed);
+        }
+        let number = |text: &str| text.split(' ').next().and_then(|number| number.parse().ok());
+        seed = seed.or_else(|| number(text.split_once("?seed=")?.1));
+        length = text.strip_prefix("content-length: ").and_then(number).unwrap_or(length);
+        line.clear();
+    }
+    Ok(None)
 }

@@ -11,6 +11,8 @@ use super::served::Served;
 
 /// What asks, and judges the answers.
 const CHECK: &str = include_str!("../../../../crates/fake-provider/sdk/check.py");
+/// So many there are at least.
+const CHECKS_MIN: u64 = 179;
 const FIVE_MINUTES_SECS: u64 = 2;
 
 /// What it found.
@@ -46,6 +48,7 @@ fn check(python: &Path, temp: &Path, base_url: &str) -> anyhow::Result<Sdk> {
     let output = command.arg(FIVE_MINUTES_SECS.to_string()).output()?;
     let said = String::from_utf8_lossy(&output.stderr);
     let sdk: Sdk = serde_json::from_slice(&output.stdout).with_context(|| said.into_owned())?;
+    ensure!(CHECKS_MIN <= sdk.checks, "only {} checks", sdk.checks);
     ensure!(output.status.success() && sdk.differences.is_empty(), "{:#?}", sdk.differences);
     Ok(sdk)
 }

@@ -14,7 +14,7 @@ pub(super) type Answer<'a> = dyn FnMut(&str, Millis) -> Result<RequestUsage, Fai
 type PingAnswer = (Arc<str>, Result<RequestUsage, Failure>);
 
 /// A ping is answered after this.
-const LATENCY: Millis = Millis(800);
+pub(super) const LATENCY: Millis = Millis(800);
 
 /// The model that everybody talks to: 300 cents for a million tokens, written for a quarter more,
 /// read for a tenth, and kept for five minutes.

@@ -124,3 +124,29 @@ fn an_explicit_cache_is_extended_and_booked_by_its_storage() {
     assert_eq!((ledger.extended, ledger.spent), (1, NanoDollars(1_666_667)));
     assert_eq!(world.next("a"), Some(100_000));
 }
+
+#[test]
+fn pings_that_keep_what_no_real_request_reads_end() {
+    let mut world = World::new(plain());
+    world.enable("a");
+    world.turn("a");
+    for _ in 0..3 {
+        assert_eq!(world.reason("a"), Reason::Scheduled);
+        world.pass(270_000);
+        // A chain of its own: pings read what pings have written.
+        world.complete(read());
+        world.pass(60_000);
+        world.turn("a");
+    }
+    assert_eq!(world.reason("a"), Reason::BreakerOpen);
+    // After six hours a pause is a trial, and one that saves something ends it.
+    world.pass(6 * 3_600_000);
+    world.turn("a");
+    world.pass(270_000);
+    world.complete(read());
+    world.pass(60_000);
+    world.start("a");
+    world.answer("a", read(), 0);
+    world.settle("a");
+    assert_eq!(world.reason("a"), Reason::Scheduled);
+}
