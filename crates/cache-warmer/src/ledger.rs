@@ -19,8 +19,8 @@ pub struct Ledger {
     pub extended: u64,
     /// Pings that were not answered, by why: names of [`Failure`](crate::Failure).
     pub failed: BTreeMap<String, u64>,
-    /// Pings that were cancelled or given up, so that nobody knows what they cost; what they were
-    /// expected to cost counts as spent.
+    /// Pings that were cancelled or given up, so that nobody knows what they cost; the most
+    /// that they can have cost counts as spent.
     pub unconfirmed: u64,
     /// What all of them cost.
     pub spent: NanoDollars,

@@ -128,6 +128,12 @@ pub enum ProxyError {
     /// It cannot listen.
     #[error(transparent)]
     Bind(#[from] BindError),
+    /// Every request would come back to it, for ever.
+    #[error("the upstream `{upstream}` is this proxy itself: name the provider instead")]
+    Itself {
+        /// The upstream.
+        upstream: String,
+    },
     /// It cannot connect securely.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -151,6 +157,11 @@ impl Proxy {
         let local = listener.local_addr();
         let address = local.map_err(|source| BindError::Io { address: options.listen, source })?;
         let needs_tls = options.anthropic.is_tls() || options.open_ai.is_tls();
+        for upstream in [&options.anthropic, &options.open_ai] {
+            if upstream.is_at(address) {
+                return Err(ProxyError::Itself { upstream: upstream.to_string() });
+            }
+        }
         let client = client::client(needs_tls, options.extra_roots.as_deref())?;
         let (switch, ledger) = open(options.mode, options.state_dir, host, &say).await;
         let clock = host.clock;
@@ -201,8 +212,9 @@ impl Proxy {
             stop.send(Message::Stop).await.ok();
         };
         let cut_off = server::serve(self.listener, answer, shutdown, self.grace).await;
-        // It ends when nobody can tell it anything: all connections are gone.
-        driver.await.ok();
+        // It ends when nobody can tell it anything: all connections are gone. One to a provider that
+        // takes nothing may stay for ever.
+        tokio::time::timeout(self.grace, driver).await.ok();
         cut_off
     }
 }

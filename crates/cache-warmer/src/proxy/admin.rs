@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use http_body_util::{BodyExt as _, Limited};
-use hyper::{Method, Request, Response, StatusCode, Uri, body::Incoming, header};
+use hyper::{HeaderMap, Method, Request, Response, StatusCode, body::Incoming, header};
 use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::oneshot;
@@ -13,6 +13,7 @@ use super::{
     driver::{Message, Status, SwitchError, in_full},
     gateway::Gateway,
     reply,
+    route::is_loopback,
 };
 
 /// The version of the form of the status.
@@ -47,13 +48,13 @@ struct Wish {
 }
 
 impl Admin {
-    /// What `request` asks of the proxy itself, if it does.
+    /// What `request` asks of the proxy itself, if it does; and whether it comes from a page of the web,
+    /// which must not spend the money of whoever looks at it.
     pub(crate) fn of<B>(request: &Request<B>) -> Option<Self> {
-        let name = request.uri().path().strip_prefix("/__cache-warmer/")?;
-        let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
-        if !host.is_some_and(is_loopback) {
+        if is_foreign(request.headers()) {
             return Some(Self::Foreign);
         }
+        let name = request.uri().path().strip_prefix("/__cache-warmer/")?;
         Some(match (request.method(), name) {
             (&Method::GET, "status") => Self::Status,
             (&Method::GET, "metrics") => Self::Metrics,
@@ -129,13 +130,12 @@ async fn switch(
     }
 }
 
-/// Whether a `Host` is this machine as seen from itself.
-fn is_loopback(host: &str) -> bool {
-    let Ok(uri) = host.parse::<Uri>() else { return false };
-    let name = uri.host().unwrap_or("");
-    let address = name.trim_start_matches('[').trim_end_matches(']');
-    name == "localhost"
-        || address.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback())
+/// Whether a browser sent it for a page from elsewhere, or for one whose name leads here.
+fn is_foreign(headers: &HeaderMap) -> bool {
+    let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or_default());
+    let host_is_foreign = text(header::HOST).is_some_and(|host| !is_loopback(host));
+    let origin = text(header::ORIGIN).map(|origin| origin.split_once("://").unwrap_or_default().1);
+    host_is_foreign || origin.is_some_and(|origin| !is_loopback(origin))
 }
 
 fn metrics(status: &Status, requests: u64, failed: u64) -> String {
@@ -186,6 +186,24 @@ mod tests {
             ("", false),
         ] {
             assert_eq!(is_loopback(host), expected, "{host}");
+        }
+    }
+
+    #[test]
+    fn pages_from_elsewhere_are_foreign() {
+        for (host, origin, expected) in [
+            ("localhost:4545", None, false),
+            ("localhost:4545", Some("http://127.0.0.1:3000"), false),
+            ("localhost:4545", Some("https://attacker.example"), true),
+            ("localhost:4545", Some("null"), true),
+            ("attacker.example:4545", None, true),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::HOST, host.parse().unwrap());
+            if let Some(origin) = origin {
+                headers.insert(header::ORIGIN, origin.parse().unwrap());
+            }
+            assert_eq!(is_foreign(&headers), expected, "{host} {origin:?}");
         }
     }
 }

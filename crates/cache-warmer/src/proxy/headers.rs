@@ -23,8 +23,8 @@ const CREDENTIALS: [HeaderName; 4] = [
     header::COOKIE,
 ];
 
-/// Removes what concerns only the connection on which the message came, and leaves the order of
-/// all else.
+/// Removes what concerns only the connection on which the message came. Fields of the same name keep
+/// their order, which is all that counts.
 pub(crate) fn remove_hop_by_hop(headers: &mut HeaderMap) {
     let named: Vec<HeaderName> = headers
         .get_all(header::CONNECTION)

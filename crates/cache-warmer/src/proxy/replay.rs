@@ -6,7 +6,7 @@
 //! | endpoint | changed |
 //! |---|---|
 //! | `/v1/messages` | `max_tokens: 0`, or 1 for what Anthropic refuses with 0; `stream: false` |
-//! | `/v1/chat/completions` | `max_completion_tokens` and `max_tokens`, those that there are: 1; `stream: false`, `stream_options: null` |
+//! | `/v1/chat/completions` | `max_completion_tokens` and `max_tokens`, those that there are: 1; `stream: false`, `stream_options: null`, `store: false` if it is there |
 //! | `/v1/responses` | `max_output_tokens: 16`, the least that OpenAI takes; `stream: false`, `stream_options: null`, `store: false` |
 //!
 //! Anthropic refuses `max_tokens: 0` together with streaming, an enforced tool and a format of
@@ -14,6 +14,8 @@
 //! responses that OpenAI stores for the user.
 
 use std::ops::Range;
+
+use serde_json::Value;
 
 use super::{Endpoint, text::Text};
 
@@ -23,9 +25,12 @@ pub(crate) enum NotReplayable {
     /// The budget follows from `max_tokens`, and so does the prefix.
     #[error("its thinking has a budget of tokens, which a replay would change")]
     ThinkingBudget,
-    /// The replay would leave something behind at the provider.
-    #[error("it changes a conversation that the provider keeps")]
+    /// The replay would do or leave something at the provider.
+    #[error("it changes a conversation that the provider keeps, or lets the provider use tools")]
     SideEffect,
+    /// It is worked on faster, for prices that are not known.
+    #[error("it asks for a tier of service with prices of its own")]
+    PremiumTier,
     /// It is not of the form that the endpoint takes.
     #[error("it is not an object with distinct members")]
     Malformed,
@@ -34,12 +39,25 @@ pub(crate) enum NotReplayable {
 /// The least `max_output_tokens` that OpenAI's responses take (its API reference).
 const RESPONSES_MIN: &str = "16";
 
+/// Tiers of service whose prices are the usual ones.
+const TIERS: [&str; 4] = ["auto", "default", "standard", "standard_only"];
+
+/// Tools of OpenAI's responses that the client itself uses.
+const CLIENT_TOOLS: [&str; 5] = ["function", "custom", "local_shell", "shell", "apply_patch"];
+
 /// Makes the replay of `text`, a request to `endpoint`.
 pub(crate) fn replay(endpoint: Endpoint, text: &str) -> Result<String, NotReplayable> {
     let text = Text::parse(text).ok_or(NotReplayable::Malformed)?;
+    let is_premium = |name: &str, usual: &[&str]| {
+        let value = text.value(name).filter(|value| *value != "null");
+        value.is_some() && !text.string(name).is_some_and(|value| usual.contains(&value.as_ref()))
+    };
+    if is_premium("service_tier", &TIERS) || is_premium("speed", &["standard"]) {
+        return Err(NotReplayable::PremiumTier);
+    }
     match endpoint {
         Endpoint::Messages => messages(&text),
-        Endpoint::ChatCompletions => Ok(chat_completions(&text)),
+        Endpoint::ChatCompletions => chat_completions(&text),
         Endpoint::Responses => responses(&text),
     }
 }
@@ -58,7 +76,10 @@ fn messages(text: &Text<'_>) -> Result<String, NotReplayable> {
     Ok(edits.apply())
 }
 
-fn chat_completions(text: &Text<'_>) -> String {
+fn chat_completions(text: &Text<'_>) -> Result<String, NotReplayable> {
+    if text.has("web_search_options") {
+        return Err(NotReplayable::SideEffect);
+    }
     let mut edits = Edits::new(text);
     // The older name is refused by newer models, so it is not the one to add.
     if text.has("max_tokens") {
@@ -67,12 +88,22 @@ fn chat_completions(text: &Text<'_>) -> String {
     } else {
         edits.set("max_completion_tokens", "1");
     }
+    edits.set_if_there("store", "false");
     edits.stop_streaming();
-    edits.apply()
+    Ok(edits.apply())
+}
+
+/// Whether the provider itself would use a tool: it searches, runs code, or calls a server.
+fn has_hosted_tool(text: &Text<'_>) -> bool {
+    let tools = text.value("tools").unwrap_or("[]");
+    let tools: Vec<Value> = serde_json::from_str(tools).unwrap_or_default();
+    let kind = |tool: &Value| tool.get("type").and_then(Value::as_str).map(ToOwned::to_owned);
+    !tools.iter().map(kind).all(|kind| kind.is_some_and(|kind| CLIENT_TOOLS.contains(&&*kind)))
 }
 
 fn responses(text: &Text<'_>) -> Result<String, NotReplayable> {
-    if text.has("conversation") || text.value("background") == Some("true") {
+    let keeps = text.has("conversation") || text.value("background") == Some("true");
+    if keeps || has_hosted_tool(text) {
         return Err(NotReplayable::SideEffect);
     }
     let mut edits = Edits::new(text);

@@ -1,5 +1,7 @@
 //! Where a request goes, and what kind of request it is.
 
+use std::net::{IpAddr, SocketAddr};
+
 use hyper::{
     HeaderMap, Method, Uri,
     header::HeaderValue,
@@ -125,6 +127,12 @@ impl Upstream {
         self.scheme == Scheme::HTTPS
     }
 
+    /// Whether that is the program which listens there, as far as its name tells.
+    pub(crate) fn is_at(&self, address: SocketAddr) -> bool {
+        let port = self.authority.port_u16().unwrap_or(if self.is_tls() { 443 } else { 80 });
+        port == address.port() && is_loopback(self.authority.as_str())
+    }
+
     /// The value of the `Host` field of requests to it.
     pub(crate) fn host(&self) -> &HeaderValue {
         &self.host
@@ -140,6 +148,14 @@ impl Upstream {
         let uri = Uri::builder().scheme(self.scheme.clone()).authority(self.authority.clone());
         uri.path_and_query(path.ok()?).build().ok()
     }
+}
+
+/// Whether a host, with or without a port, is this machine as seen from itself.
+pub(crate) fn is_loopback(host: &str) -> bool {
+    let Ok(uri) = host.parse::<Uri>() else { return false };
+    let name = uri.host().unwrap_or("");
+    let address = name.trim_start_matches('[').trim_end_matches(']');
+    name == "localhost" || address.parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
 impl std::fmt::Display for Upstream {

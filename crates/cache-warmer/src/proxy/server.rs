@@ -63,6 +63,8 @@ where
     // A client may keep an idle connection for as long as it likes, as nobody else gets here: one
     // that is closed while it sends its next request would have to try again.
     builder.header_read_timeout(None);
+    // The provider says when it answered, or does not.
+    builder.auto_date_header(false);
     let connection = builder.serve_connection(TokioIo::new(stream), service_fn(answer));
     let mut connection = pin!(connection);
     // What goes wrong on a connection ends it, and that is how the client learns of it.

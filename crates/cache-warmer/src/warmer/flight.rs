@@ -13,6 +13,8 @@ const RETRIES: [Millis; 3] = [Millis::from_secs(5), Millis::from_secs(15), Milli
 /// they are good.
 const UNAUTHORIZED_HOLD: Millis = Millis::from_mins(10);
 
+/// Whoever is told to wait for longer tries again after this, if there is anything to keep by then.
+const RATE_LIMIT_HOLD_MAX: Millis = Millis::from_hours(1);
 /// For how long nothing is sent for an account that was told to slow down, but not for how long.
 const RATE_LIMIT_HOLD: Millis = Millis::from_secs(5);
 
@@ -172,7 +174,8 @@ impl Warmer {
         known.failures = known.failures.saturating_add(1);
         match (account, failure) {
             (Some(account), Failure::RateLimited { retry_after }) => {
-                self.hold(account, now.plus(retry_after.unwrap_or(RATE_LIMIT_HOLD)), false);
+                let wait = retry_after.unwrap_or(RATE_LIMIT_HOLD).min(RATE_LIMIT_HOLD_MAX);
+                self.hold(account, now.plus(wait), false);
             }
             (Some(account), Failure::Unauthorized) => {
                 self.hold(account, now.plus(UNAUTHORIZED_HOLD), true);
@@ -194,7 +197,7 @@ impl Warmer {
         self.enter(slot, Phase::Stopped(Reason::TurnRunning), None);
     }
 
-    /// Nobody knows what it costs: what was expected counts.
+    /// Nobody knows what it costs: the most that it can be counts, until its answer says otherwise.
     fn give_up(&mut self, slot: u32) {
         let Some(generation) = self.names.get(slot).map(|known| known.generation) else { return };
         self.release(generation);
@@ -203,7 +206,7 @@ impl Warmer {
         let Some(last) = &known.last else { return };
         let Some(terms) = last.terms() else { return };
         let uncached = last.prompt.saturating_sub(last.cached);
-        let booked = economics::ping_cost(&terms, last.cached, uncached);
+        let booked = economics::ping_cost_max(&terms, last.cached, uncached);
         self.given_up.insert(generation, GivenUp { at: self.now, prices: terms.prices, booked });
         self.spend(slot, booked);
     }

@@ -33,7 +33,7 @@ impl Warmer {
         let before = known.last.take();
         let prompt = answered.usage.prompt();
         let tier_before = before.as_ref().and_then(|before| {
-            let same = same_model(before, &answered) && before.prefix == answered.prefix;
+            let same = same_model(before, &answered) && before.account == answered.account;
             same.then_some(before.tier)
         });
         let default_tier = answered.model.as_ref().map(|model| model.default_tier());

@@ -107,7 +107,8 @@ async fn big_bodies_pass_in_both_directions() {
     let client = proxy.connect().await;
     let body: Vec<u8> = (0..20_000_000_u32).map(|number| (number % 251) as u8).collect();
     let mut sent =
-        b"POST /v1/messages HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n".to_vec();
+        b"POST /v1/messages HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n"
+            .to_vec();
     for chunk in body.chunks(1_234_567) {
         sent.extend_from_slice(format!("{:x}\r\n", chunk.len()).as_bytes());
         sent.extend_from_slice(chunk);
@@ -276,6 +277,30 @@ async fn it_listens_on_this_machine_only() {
     };
     assert!(matches!(error, ProxyError::Bind(_)));
     assert!(error.to_string().contains("listen on a loopback address such as 127.0.0.1:8080"));
+}
+
+#[tokio::test]
+async fn it_does_not_ask_itself() {
+    let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = socket.local_addr().unwrap();
+    drop(socket);
+    let mut options = options(&format!("http://localhost:{}", address.port()));
+    options.listen = address;
+    let Err(error) = Proxy::bind(options, Host::real(), Arc::new(|_: &str| ())).await else {
+        panic!("it would ask itself for ever");
+    };
+    assert!(matches!(error, ProxyError::Itself { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn pages_of_the_web_do_not_get_through() {
+    let proxy = Running::start(options("http://127.0.0.1:9")).await;
+    for fields in ["host: attacker.example", "host: localhost\r\norigin: http://attacker.example"] {
+        let mut client = proxy.connect().await;
+        client.send(format!("POST /v1/messages HTTP/1.1\r\n{fields}\r\n\r\n")).await;
+        let (head, _) = client.message().await;
+        assert!(head.starts_with("HTTP/1.1 403 "), "{head}");
+    }
 }
 
 #[tokio::test]

@@ -48,6 +48,16 @@ fn only_the_documented_members_change() {
             r#"{"input":"x","max_output_tokens":16,"store":false,"stream":false}"#,
         ),
         (Responses, r#"{"input":"x"}"#, r#"{"max_output_tokens":16,"store":false,"input":"x"}"#),
+        (
+            Responses,
+            r#"{"tools":[{"type":"function"},{"type":"local_shell"}],"service_tier":"auto"}"#,
+            r#"{"max_output_tokens":16,"store":false,"tools":[{"type":"function"},{"type":"local_shell"}],"service_tier":"auto"}"#,
+        ),
+        (
+            ChatCompletions,
+            r#"{"max_tokens":9,"store":true,"service_tier":null}"#,
+            r#"{"max_tokens":1,"store":false,"service_tier":null}"#,
+        ),
         // A name may be written with escapes.
         (Messages, r#"{"max\u005ftokens":9}"#, r#"{"max\u005ftokens":0}"#),
     ];
@@ -58,11 +68,18 @@ fn only_the_documented_members_change() {
 
 #[test]
 fn what_cannot_be_replayed_is_refused() {
-    use NotReplayable::{Malformed, SideEffect, ThinkingBudget};
+    use NotReplayable::{Malformed, PremiumTier, SideEffect, ThinkingBudget};
     let table = [
         (Messages, r#"{"thinking":{"type":"enabled","budget_tokens":2000}}"#, ThinkingBudget),
         (Responses, r#"{"conversation":"conv_1"}"#, SideEffect),
         (Responses, r#"{"background":true}"#, SideEffect),
+        (Responses, r#"{"tools":[{"type":"function"},{"type":"mcp"}]}"#, SideEffect),
+        (Responses, r#"{"tools":[{}]}"#, SideEffect),
+        (ChatCompletions, r#"{"web_search_options":{}}"#, SideEffect),
+        (Responses, r#"{"service_tier":"priority"}"#, PremiumTier),
+        (ChatCompletions, r#"{"service_tier":"flex"}"#, PremiumTier),
+        (Messages, r#"{"speed":"fast"}"#, PremiumTier),
+        (Messages, r#"{"speed":7}"#, PremiumTier),
         (Messages, "[]", Malformed),
         (Messages, "", Malformed),
         (Messages, r#"{"max_tokens":1,"max_tokens":2}"#, Malformed),
@@ -140,11 +157,16 @@ proptest! {
             Messages => (&[("max_tokens", "0")], &[("stream", "false")]),
             ChatCompletions if is_set("max_tokens") => (
                 &[("max_tokens", "1")],
-                &[("max_completion_tokens", "1"), ("stream", "false"), ("stream_options", "null")],
+                &[
+                    ("max_completion_tokens", "1"),
+                    ("store", "false"),
+                    ("stream", "false"),
+                    ("stream_options", "null"),
+                ],
             ),
             ChatCompletions => (
                 &[("max_completion_tokens", "1")],
-                &[("stream", "false"), ("stream_options", "null")],
+                &[("store", "false"), ("stream", "false"), ("stream_options", "null")],
             ),
             Responses => (
                 &[("max_output_tokens", "16"), ("store", "false")],
