@@ -95,7 +95,7 @@ pub(super) fn verdict(rows: &[Row]) -> Vec<String> {
     let best = rows.iter().rev().filter(can_be_done).max_by_key(|row| row.outcome.net());
     match best.filter(|best| best.policy != SimulatedPolicy::None) {
         Some(best) => sentences.push(format!(
-            "Best here: {}. No pings could have saved more than {}.",
+            "Best here: {}. With this schedule of pings, nobody could have saved more than {}.",
             format::policy(best.policy),
             of(SimulatedPolicy::Hindsight)
                 .map_or_else(String::new, |row| format::dollars(row.outcome.net())),
