@@ -46,37 +46,29 @@ struct ClaudeLine<'l> {
 /// before them, so these are keys.
 struct Marks {
     kind: Finder<'static>,
-    user: Finder<'static>,
-    sidechain: Finder<'static>,
-    progress: Finder<'static>,
-    timestamp: Finder<'static>,
+    others: [Finder<'static>; 4],
 }
 
 static MARKS: LazyLock<Marks> = LazyLock::new(|| Marks {
     kind: Finder::new(b"\"type\":\""),
-    user: Finder::new(b"\"type\":\"user\""),
-    sidechain: Finder::new(b"\"isSidechain\":true"),
-    progress: Finder::new(b"\"type\":\"progress\""),
-    timestamp: Finder::new(b"\"timestamp\":\""),
+    others: [
+        Finder::new(b"\"type\":\"user\""),
+        Finder::new(b"\"type\":\"attachment\""),
+        Finder::new(b"\"isSidechain\":true"),
+        Finder::new(b"\"type\":\"progress\""),
+    ],
 });
 
-/// What a line of Claude Code says, if that can be told without reading all of it. Most of them are
-/// long, and all but their time is not of interest here.
+/// What a line of Claude Code says, if it has nothing to say: without any of the marks, wherever, it
+/// is neither input nor that of a sub-agent. With one, which may as well be in the arguments of a
+/// tool, it has to be read.
 fn claude_at_a_glance(line: &[u8]) -> Option<Skim<'_>> {
     let marks = &*MARKS;
     // Another writer, with spaces between, has to be read.
     marks.kind.find(line)?;
-    if marks.sidechain.find(line).is_some() || marks.progress.find(line).is_some() {
-        return None;
-    }
-    if marks.user.find(line).is_none() {
-        // The time of an answer is in the answer.
-        return Some(Skim::default());
-    }
-    let mut times = marks.timestamp.find_iter(line);
-    let (at, None) = (times.next()?, times.next()) else { return None };
-    let (at, _) = text(line.get(at + marks.timestamp.needle().len()..)?)?;
-    Some(Skim { at: Some(at.into()), is_input: true, ..Skim::default() })
+    let has_none = marks.others.iter().all(|mark| mark.find(line).is_none());
+    // The time of an answer is in the answer.
+    has_none.then(Skim::default)
 }
 
 fn claude(line: &[u8]) -> Option<Skim<'_>> {
@@ -90,7 +82,8 @@ fn claude_in_full(line: &[u8]) -> Option<Skim<'_>> {
     let is_of_agent = is_sidechain == Some(true) || kind == Some("progress");
     Some(Skim {
         at: timestamp,
-        is_input: kind == Some("user"),
+        // Attachments are what the runtime adds to what a person says.
+        is_input: matches!(kind, Some("user" | "attachment")),
         agent: is_of_agent.then(|| agent.unwrap_or_default()),
         marks_subagent: false,
     })
@@ -237,6 +230,7 @@ mod tests {
                 false,
             ),
             (Runtime::Claude, r#""type": "user""#, true, None, false),
+            (Runtime::Claude, r#""type":"attachment","attachment":{}"#, true, None, false),
             (Runtime::Claude, r#""type":"user","isSidechain":true"#, true, Some(""), false),
             (
                 Runtime::Claude,
@@ -334,21 +328,40 @@ mod tests {
     }
 
     #[test]
-    fn what_is_told_at_a_glance_is_what_the_line_says() {
+    fn lines_of_claude_are_told_at_a_glance_if_they_have_no_mark() {
+        /// Without the time, which an answer has of its own.
+        fn said(skim: Skim<'_>) -> Skim<'_> {
+            Skim { at: None, ..skim }
+        }
         let at = "\"timestamp\":\"2026-09-01T00:00:00Z\"";
+        // Each with whether it has a mark.
         let lines = [
-            r#""type":"user","message":{"role":"user","content":"a \"timestamp\":\"x\" b"}"#,
-            r#""type":"user","isSidechain":false"#,
-            r#""type":"summary","summary":"none""#,
-            r#""type":"assistant","message":{"content":[{"type":"text","text":"hi"}]}"#,
+            (r#""type":"summary","summary":"none""#, false),
+            (r#""type":"assistant","message":{"content":[{"type":"text","text":"hi"}]}"#, false),
+            (r#""type":"assistant","message":{"content":"a \"type\":\"user\" b"}"#, false),
+            (r#""type":"assistant","isSidechain":false,"agentId":"a1""#, false),
+            (r#""type":"user","message":{"content":"a \"timestamp\":\"x\" b"}"#, true),
+            (r#""type":"user","isSidechain":false"#, true),
+            (r#""type":"attachment","attachment":{"type":"file"}"#, true),
+            (r#""type":"progress","data":{"type":"user"}"#, true),
+            // These are not what they have in them.
+            (r#""type":"assistant","message":{"content":[{"input":{"type":"user"}}]}"#, true),
+            (r#""message":{"content":[{"input":{"type":"attachment"}}]},"type":"assistant""#, true),
+            (r#""type":"assistant","message":{"content":[{"input":{"isSidechain":true}}]}"#, true),
         ];
-        for fields in lines {
+        for (fields, has_mark) in lines {
             let line = format!("{{{fields},{at}}}");
-            let glance = claude_at_a_glance(line.as_bytes()).unwrap();
+            let glance = claude_at_a_glance(line.as_bytes());
+            assert_eq!(glance.is_none(), has_mark, "{line}");
             let full = claude_in_full(line.as_bytes()).unwrap();
-            assert_eq!((glance.is_input, &glance.agent), (full.is_input, &full.agent), "{line}");
-            if full.is_input {
-                assert_eq!(glance.at, full.at, "{line}");
+            if let Some(glance) = glance {
+                assert_eq!(glance, said(full), "{line}");
+            } else {
+                assert_eq!(skim(Runtime::Claude, line.as_bytes()), full, "{line}");
+                let is_input = ["user", "attachment"]
+                    .iter()
+                    .any(|kind| fields.starts_with(&format!("\"type\":\"{kind}\"")));
+                assert_eq!(full.is_input, is_input, "{line}");
             }
         }
     }
