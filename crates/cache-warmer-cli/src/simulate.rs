@@ -23,8 +23,9 @@ use crate::{
 pub(crate) fn run(args: &Simulate) -> anyhow::Result<ExitCode> {
     let interrupt = Interrupt::listen().context("cannot listen for signals")?;
     let now = SystemClock.now();
+    let until = if args.demo { demo::midnight(now) } else { now };
     let transcripts = if args.demo {
-        demo::conversations(now)
+        demo::conversations(until)
     } else {
         let Some(read) = read(args, &interrupt)? else {
             message(NAME, "interrupted");
@@ -35,7 +36,7 @@ pub(crate) fn run(args: &Simulate) -> anyhow::Result<ExitCode> {
     for error in &transcripts.errors {
         message(NAME, &format!("warning: {}", text::in_full(error)));
     }
-    let report = replay(args, transcripts, now);
+    let report = replay(args, transcripts, until);
     if let Some(path) = &args.html {
         let written = fs_err::write(path, report::html(&report));
         written.context("cannot write the page")?;
