@@ -46,29 +46,45 @@ struct ClaudeLine<'l> {
 /// before them, so these are keys.
 struct Marks {
     kind: Finder<'static>,
-    others: [Finder<'static>; 4],
+    user: Finder<'static>,
+    timestamp: Finder<'static>,
+    /// Those of lines that have to be read.
+    others: [Finder<'static>; 3],
 }
 
 static MARKS: LazyLock<Marks> = LazyLock::new(|| Marks {
     kind: Finder::new(b"\"type\":\""),
+    user: Finder::new(b"\"type\":\"user\""),
+    timestamp: Finder::new(b"\"timestamp\":\""),
     others: [
-        Finder::new(b"\"type\":\"user\""),
         Finder::new(b"\"type\":\"attachment\""),
         Finder::new(b"\"isSidechain\":true"),
         Finder::new(b"\"type\":\"progress\""),
     ],
 });
 
-/// What a line of Claude Code says, if it has nothing to say: without any of the marks, wherever, it
-/// is neither input nor that of a sub-agent. With one, which may as well be in the arguments of a
-/// tool, it has to be read.
+/// What a line of Claude Code says, if that can be told without reading all of it. Most of them are
+/// long, and all but their time is not of interest here. Without any mark, wherever, a line is neither
+/// input nor that of a sub-agent. A mark may as well be in the arguments of a tool: it counts only
+/// if no other object begins before it.
 fn claude_at_a_glance(line: &[u8]) -> Option<Skim<'_>> {
     let marks = &*MARKS;
     // Another writer, with spaces between, has to be read.
     marks.kind.find(line)?;
-    let has_none = marks.others.iter().all(|mark| mark.find(line).is_none());
-    // The time of an answer is in the answer.
-    has_none.then(Skim::default)
+    if marks.others.iter().any(|mark| mark.find(line).is_some()) {
+        return None;
+    }
+    let Some(user) = marks.user.find(line) else {
+        // The time of an answer is in the answer.
+        return Some(Skim::default());
+    };
+    if memchr::memrchr(b'{', line.get(..user)?) != Some(0) {
+        return None;
+    }
+    let mut times = marks.timestamp.find_iter(line);
+    let (at, None) = (times.next()?, times.next()) else { return None };
+    let (at, _) = text(line.get(at + marks.timestamp.needle().len()..)?)?;
+    Some(Skim { at: Some(at.into()), is_input: true, ..Skim::default() })
 }
 
 fn claude(line: &[u8]) -> Option<Skim<'_>> {
@@ -328,41 +344,39 @@ mod tests {
     }
 
     #[test]
-    fn lines_of_claude_are_told_at_a_glance_if_they_have_no_mark() {
-        /// Without the time, which an answer has of its own.
-        fn said(skim: Skim<'_>) -> Skim<'_> {
-            Skim { at: None, ..skim }
-        }
+    fn lines_of_claude_are_told_at_a_glance_if_that_is_certain() {
         let at = "\"timestamp\":\"2026-09-01T00:00:00Z\"";
-        // Each with whether it has a mark.
+        // Each with whether it has to be read, and whether it is input.
         let lines = [
-            (r#""type":"summary","summary":"none""#, false),
-            (r#""type":"assistant","message":{"content":[{"type":"text","text":"hi"}]}"#, false),
-            (r#""type":"assistant","message":{"content":"a \"type\":\"user\" b"}"#, false),
-            (r#""type":"assistant","isSidechain":false,"agentId":"a1""#, false),
-            (r#""type":"user","message":{"content":"a \"timestamp\":\"x\" b"}"#, true),
-            (r#""type":"user","isSidechain":false"#, true),
-            (r#""type":"attachment","attachment":{"type":"file"}"#, true),
-            (r#""type":"progress","data":{"type":"user"}"#, true),
+            (r#""type":"summary","summary":"none""#, false, false),
+            (r#""type":"assistant","message":{"content":[{"type":"text"}]}"#, false, false),
+            (r#""type":"assistant","message":{"content":"a \"type\":\"user\""}"#, false, false),
+            (r#""type":"assistant","isSidechain":false,"agentId":"a1""#, false, false),
+            (r#""type":"user","message":{"content":"a \"timestamp\":\"x\" b"}"#, false, true),
+            (r#""isSidechain":false,"type":"user""#, false, true),
+            (r#""type":"user","message":{"content":[{"type":"user"}]}"#, false, true),
+            // What is input can have to be read, too.
+            (r#""message":{"content":"{"},"type":"user""#, true, true),
+            (r#""type":"user","toolUseResult":{"timestamp":"1990-01-01"}"#, true, true),
+            (r#""type":"attachment","attachment":{"type":"file"}"#, true, true),
+            (r#""type":"progress","data":{"type":"user"}"#, true, false),
             // These are not what they have in them.
-            (r#""type":"assistant","message":{"content":[{"input":{"type":"user"}}]}"#, true),
-            (r#""message":{"content":[{"input":{"type":"attachment"}}]},"type":"assistant""#, true),
-            (r#""type":"assistant","message":{"content":[{"input":{"isSidechain":true}}]}"#, true),
+            (r#""type":"assistant","message":{"input":{"type":"user"}}"#, true, false),
+            (r#""message":{"input":{"type":"user"}},"type":"assistant""#, true, false),
+            (r#""message":{"input":{"type":"attachment"}},"type":"assistant""#, true, false),
+            (r#""type":"assistant","message":{"input":{"isSidechain":true}}"#, true, false),
         ];
-        for (fields, has_mark) in lines {
+        for (fields, has_to_be_read, is_input) in lines {
             let line = format!("{{{fields},{at}}}");
             let glance = claude_at_a_glance(line.as_bytes());
-            assert_eq!(glance.is_none(), has_mark, "{line}");
-            let full = claude_in_full(line.as_bytes()).unwrap();
-            if let Some(glance) = glance {
-                assert_eq!(glance, said(full), "{line}");
-            } else {
-                assert_eq!(skim(Runtime::Claude, line.as_bytes()), full, "{line}");
-                let is_input = ["user", "attachment"]
-                    .iter()
-                    .any(|kind| fields.starts_with(&format!("\"type\":\"{kind}\"")));
-                assert_eq!(full.is_input, is_input, "{line}");
+            assert_eq!(glance.is_none(), has_to_be_read, "{line}");
+            let mut full = claude_in_full(line.as_bytes()).unwrap();
+            assert_eq!(full.is_input, is_input, "{line}");
+            if !has_to_be_read && !is_input {
+                // An answer has a time of its own.
+                full.at = None;
             }
+            assert_eq!(skim(Runtime::Claude, line.as_bytes()), full, "{line}");
         }
     }
 
