@@ -111,7 +111,8 @@ Policies:
   histogram      as many pings as would have cost least over earlier pauses; it learns day by day,
                  and knows nothing of the future
   1-hour tier    no pings, but everything written for an hour, which costs more at once
-  hindsight      pings only where they pay, by somebody who knows the future: the most to be had
+  hindsight      pings only where they pay, and no more than needed, by somebody who knows the
+                 future: the most to be had with this schedule of pings
 
 Examples:
   cache-warmer simulate                             all transcripts in the usual places

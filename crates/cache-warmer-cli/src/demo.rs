@@ -64,17 +64,23 @@ const WAYS: [Way; 4] = [
     },
 ];
 
-/// Conversations that ended before `now`. The same, but for their dates, whenever that is.
-pub(crate) fn conversations(now: Timestamp) -> Transcripts {
+/// When the day (UTC) began. Where the days of a policy begin in a conversation must not depend on
+/// the hour.
+pub(crate) fn midnight(now: Timestamp) -> Timestamp {
+    Timestamp::clamped((now.unix_millis() / 1_000).div_euclid(DAY_SECONDS) * DAY_SECONDS, 0)
+}
+
+/// Conversations that ended before a [`midnight()`]. The same, but for their dates, whenever that is.
+pub(crate) fn conversations(midnight: Timestamp) -> Transcripts {
     let mut rng = Rng::with_seed(7);
     let mut histories = Vec::new();
     for nth in 0..CONVERSATIONS + SUBAGENTS {
         let is_subagent = CONVERSATIONS <= nth;
         let way = rng.usize(..WAYS.len());
         let Some(way) = WAYS.get(way) else { continue };
-        let began = now.unix_millis() / 1_000 - DAY_SECONDS - rng.i64(0..DAYS * DAY_SECONDS);
+        let began = midnight.unix_millis() / 1_000 - DAY_SECONDS - rng.i64(0..DAYS * DAY_SECONDS);
         let mut draft = Draft { now: began, way, rng: rng.fork(), sent: None, cached: 0 };
-        let requests = if is_subagent { draft.errand() } else { draft.work(now) };
+        let requests = if is_subagent { draft.errand() } else { draft.work(midnight) };
         histories.push(History {
             id: format!("{}:demo-{nth:03}", way.runtime),
             provider: way.provider.to_owned(),
@@ -166,5 +172,31 @@ impl Draft {
         let started = Timestamp::clamped(self.now, 0);
         self.now += self.rng.i64(2..45);
         Request { started, ended: Timestamp::clamped(self.now, 0), usage }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_dates_depend_on_the_time() {
+        // Of each request: in seconds before the end of it all, when it began; and what it used.
+        let at = |seconds: i64| {
+            let midnight = midnight(Timestamp::clamped(seconds, 0));
+            assert_eq!(midnight.unix_millis() % (DAY_SECONDS * 1_000), 0);
+            let requests = conversations(midnight).histories.into_iter().map(|history| {
+                let before = |time: Timestamp| midnight.unix_millis() - time.unix_millis();
+                let of = |request: &Request| (before(request.started), request.usage);
+                (history.id, history.requests.iter().map(of).collect::<Vec<_>>())
+            });
+            requests.collect::<Vec<_>>()
+        };
+        let day = 20_000 * DAY_SECONDS;
+        let first = at(day);
+        assert!(first.iter().flat_map(|(_, requests)| requests).all(|(before, _)| 0 < *before));
+        for seconds in [day + 1, day + DAY_SECONDS - 1, day + 45 * DAY_SECONDS + 7_000] {
+            assert!(at(seconds) == first, "{seconds}");
+        }
     }
 }

@@ -45,6 +45,9 @@ const BREAK_EVEN_TOKENS: u64 = 100_000;
 /// How often conversations are drawn to tell how much depends on a few of them.
 const RESAMPLES: usize = 1_000;
 
+/// With fewer conversations, drawing them again says nothing.
+const RESAMPLED_MIN: usize = 10;
+
 /// All that is reported.
 #[derive(Debug)]
 pub(crate) struct Report {
@@ -61,8 +64,21 @@ pub(crate) struct Report {
 struct Row {
     policy: SimulatedPolicy,
     outcome: Outcome,
-    /// Between these the net is in 19 of 20 sets of such conversations.
-    interval: (NanoDollars, NanoDollars),
+    /// Between these the net is in 19 of 20 sets of such conversations; `None` if there are too few
+    /// to tell.
+    interval: Option<(NanoDollars, NanoDollars)>,
+}
+
+impl Row {
+    /// In words; what is nothing by definition, and what is not known, is left blank.
+    fn interval_in_words(&self) -> String {
+        match self.interval {
+            Some((low, high)) if self.policy != SimulatedPolicy::None => {
+                format!("{} to {}", format::net(low), format::net(high))
+            }
+            Some(_) | None => String::new(),
+        }
+    }
 }
 
 /// When pings pay for a model.
@@ -90,7 +106,10 @@ impl Report {
 
     /// The 2.5th and the 97.5th percentile of the net of each policy, if conversations are drawn
     /// again and again from those that there are (bootstrap).
-    fn intervals(&self, of: impl Fn(&Conversation) -> bool) -> Vec<(NanoDollars, NanoDollars)> {
+    fn intervals(
+        &self,
+        of: impl Fn(&Conversation) -> bool,
+    ) -> Vec<Option<(NanoDollars, NanoDollars)>> {
         let nets: Vec<[i64; POLICIES.len()]> = self
             .simulation
             .conversations
@@ -104,6 +123,9 @@ impl Report {
                 nets
             })
             .collect();
+        if nets.len() < RESAMPLED_MIN {
+            return vec![None; POLICIES.len()];
+        }
         let mut sums = vec![Vec::with_capacity(RESAMPLES); POLICIES.len()];
         // The same for the same conversations.
         let mut rng = fastrand::Rng::with_seed(1);
@@ -119,7 +141,7 @@ impl Report {
                 sums.push(sum);
             }
         }
-        sums.into_iter().map(interval).collect()
+        sums.into_iter().map(|sums| Some(interval(sums))).collect()
     }
 
     /// The conversations with people, by what the default policy gains in them: the most first.
@@ -178,13 +200,55 @@ impl Report {
         })
     }
 
+    /// Why there is nothing to show, if there is not.
+    fn nothing_to_show(&self) -> Option<String> {
+        if !self.simulation.conversations.is_empty() {
+            return None;
+        }
+        let requests: u64 = self.simulation.unpriced.iter().map(|model| model.requests).sum();
+        Some(match requests {
+            0 => "No requests found.".to_owned(),
+            _ => format!(
+                "{} found, but none of a model with a known price: what warming would have cost and saved cannot be told.",
+                cli_support::text::counted(requests, "request")
+            ),
+        })
+    }
+
+    /// What is said instead of numbers if nobody but agents has asked.
+    fn without_people(&self) -> &'static str {
+        if self.simulation.unpriced.is_empty() {
+            "No conversations with people, only those of sub-agents"
+        } else {
+            "No conversations with people whose model has a known price, only those of sub-agents"
+        }
+    }
+
     /// What is not in the numbers, or in another way than one might think.
     fn notes(&self) -> Vec<String> {
-        let counts = &self.transcripts.counts;
-        let mut notes = Vec::new();
-        for model in &self.simulation.unpriced {
-            let name = if model.model.is_empty() { "(none)" } else { &model.model };
+        let mut notes = self.without_price();
+        notes.extend(self.passed_over());
+        let is_few = |subagents| (1..RESAMPLED_MIN as u64).contains(&self.size(subagents).0);
+        if is_few(false) || is_few(true) {
             notes.push(format!(
+                "With fewer than {RESAMPLED_MIN} conversations there is no 95 % interval: they are too few to tell."
+            ));
+        }
+        if !self.simulation.conversations.is_empty() {
+            notes.push(format!(
+                "A conversation counts as closed after {} without a request (--closed-after).",
+                cli_support::text::about(self.settings.closed_after.into())
+            ));
+        }
+        notes
+    }
+
+    /// The models without a known price.
+    fn without_price(&self) -> Vec<String> {
+        let unpriced = self.simulation.unpriced.iter();
+        let notes = unpriced.map(|model| {
+            let name = if model.model.is_empty() { "(none)" } else { &model.model };
+            format!(
                 "No price is known for {} of {}: {} left out.",
                 cli_support::text::plain(name),
                 if model.provider.is_empty() {
@@ -193,8 +257,14 @@ impl Report {
                     cli_support::text::plain(&model.provider)
                 },
                 cli_support::text::counted(model.requests, "request"),
-            ));
-        }
+            )
+        });
+        notes.collect()
+    }
+
+    /// What was found and could not be read, or does not count.
+    pub(crate) fn passed_over(&self) -> Vec<String> {
+        let counts = &self.transcripts.counts;
         let table = [
             (counts.malformed_lines, "damaged line", "passed over"),
             (counts.too_long_lines, "line", "longer than any answer, passed over"),
@@ -203,14 +273,11 @@ impl Report {
             (counts.compressed, "transcript", "in compressed archives, not read"),
             (self.transcripts.errors.len() as u64, "place", "that could not be read"),
         ];
-        for (count, noun, what) in table.into_iter().filter(|(count, ..)| 0 < *count) {
-            notes.push(format!("{} {what}.", cli_support::text::counted(count, noun)));
-        }
-        notes.push(format!(
-            "A conversation counts as closed after {} without a request (--closed-after).",
-            cli_support::text::about(self.settings.closed_after.into())
-        ));
-        notes
+        let some = table.into_iter().filter(|(count, ..)| 0 < *count);
+        some.map(|(count, noun, what)| {
+            format!("{} {what}.", cli_support::text::counted(count, noun))
+        })
+        .collect()
     }
 }
 

@@ -1,6 +1,6 @@
 //! `cache-warmer simulate`.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::process::ExitCode;
 
 use anyhow::Context as _;
 use cache_warmer::{
@@ -17,14 +17,15 @@ use crate::{
     demo,
     progress::Progress,
     report::{self, POLICIES, Report, SWEEP},
-    transcripts::{self, Transcripts},
+    transcripts::{self, Looked, Transcripts},
 };
 
 pub(crate) fn run(args: &Simulate) -> anyhow::Result<ExitCode> {
     let interrupt = Interrupt::listen().context("cannot listen for signals")?;
     let now = SystemClock.now();
+    let until = if args.demo { demo::midnight(now) } else { now };
     let transcripts = if args.demo {
-        demo::conversations(now)
+        demo::conversations(until)
     } else {
         let Some(read) = read(args, &interrupt)? else {
             message(NAME, "interrupted");
@@ -35,7 +36,7 @@ pub(crate) fn run(args: &Simulate) -> anyhow::Result<ExitCode> {
     for error in &transcripts.errors {
         message(NAME, &format!("warning: {}", text::in_full(error)));
     }
-    let report = replay(args, transcripts, now);
+    let report = replay(args, transcripts, until);
     if let Some(path) = &args.html {
         let written = fs_err::write(path, report::html(&report));
         written.context("cannot write the page")?;
@@ -43,11 +44,14 @@ pub(crate) fn run(args: &Simulate) -> anyhow::Result<ExitCode> {
     print(&if args.json {
         report::json(&report)?
     } else if report.transcripts.histories.is_empty() {
-        nothing_found(&report.transcripts)
+        nothing_found(&report)
     } else {
         report::text(&report, args.per_conversation)
     })?;
-    Ok(ExitCode::SUCCESS)
+    let Transcripts { histories, counts, errors, .. } = &report.transcripts;
+    let has_read_nothing = histories.is_empty() && counts.before == 0;
+    let failed = has_read_nothing && !errors.is_empty();
+    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 /// Reads the transcripts in the usual places; `None` if somebody did not want to wait.
@@ -80,18 +84,28 @@ fn replay(args: &Simulate, transcripts: Transcripts, until: Timestamp) -> Report
     Report { simulation, settings, is_demo: args.demo, transcripts, providers }
 }
 
-fn nothing_found(transcripts: &Transcripts) -> String {
-    let mut text = match transcripts.counts.files {
-        0 => "No transcripts found. Looked in:\n".to_owned(),
-        files => {
-            format!("No requests found in {}. Looked in:\n", text::counted(files, "transcript"))
-        }
+fn nothing_found(report: &Report) -> String {
+    let Transcripts { counts, places, errors, .. } = &report.transcripts;
+    let files = text::counted(counts.files, "transcript");
+    let before = text::counted(counts.before, "request");
+    let mut text = match (counts.files, counts.before) {
+        (0, _) if errors.is_empty() => "No transcripts found.".to_owned(),
+        (0, _) => "No transcripts could be read.".to_owned(),
+        (_, 0) => format!("No requests found in {files}."),
+        _ => format!("No requests found in {files} from --since on; {before} came before."),
     };
-    let in_words = |(path, exists): &(PathBuf, bool)| {
-        let missing = if *exists { "" } else { " (no such directory)" };
-        format!("  {}{missing}\n", text::plain(&path.display().to_string()))
-    };
-    text.extend(transcripts.places.iter().map(in_words));
+    text += " Looked in:\n";
+    for (path, looked) in places {
+        let what = match looked {
+            Looked::Directory => "",
+            Looked::Nothing => " (no such directory)",
+            Looked::Unreadable => " (cannot be read)",
+        };
+        text += &format!("  {}{what}\n", text::plain(&path.display().to_string()));
+    }
+    for note in report.passed_over() {
+        text += &format!("{note}\n");
+    }
     text += "If a runtime keeps its files elsewhere, set CLAUDE_CONFIG_DIR, CODEX_HOME or OPENCLAW_STATE_DIR.\n";
     text += "To see a report on made-up conversations: cache-warmer simulate --demo\n";
     text

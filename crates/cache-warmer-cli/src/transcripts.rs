@@ -28,12 +28,23 @@ use reader::Reading;
 pub(crate) struct Transcripts {
     /// The conversations, by their ids.
     pub(crate) histories: Vec<History>,
-    /// Where transcripts were looked for, and whether there is such a directory.
-    pub(crate) places: Vec<(PathBuf, bool)>,
+    /// Where transcripts were looked for, and what is there.
+    pub(crate) places: Vec<(PathBuf, Looked)>,
     /// What was read, and what was not.
     pub(crate) counts: Counts,
     /// Why files, directories and databases could not be read.
     pub(crate) errors: Vec<ReadError>,
+}
+
+/// What is where transcripts were looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Looked {
+    /// A directory.
+    Directory,
+    /// Nothing.
+    Nothing,
+    /// Something that cannot be read, or no directory.
+    Unreadable,
 }
 
 /// Why something could not be read.

@@ -80,6 +80,11 @@ fn what_warming_would_have_cost_and_saved() {
         (&ski["netNanoDollars"], &ski["costNanoDollars"]),
         (&json!(net), &json!(requests - net))
     );
+    // Two conversations are too few for an interval; it says so once.
+    assert_eq!(ski.get("netLowNanoDollars"), Some(&Value::Null));
+    assert_eq!(ski.get("netHighNanoDollars"), Some(&Value::Null));
+    let (stdout, _, _) = run(home.path(), &["simulate"]);
+    assert_eq!(stdout.matches("With fewer than 10 conversations").count(), 1, "{stdout}");
     // One that knows when nobody comes back sends only the four.
     assert_eq!(policy(&document, "policies", "hindsight")["pings"], 4);
     // The sub-agent counts apart.
@@ -158,16 +163,65 @@ fn where_nothing_is_found_it_says_where_it_looked() {
 }
 
 #[test]
+fn where_nothing_can_be_read_it_says_so() {
+    // No directory; a damaged line; all before what was asked for.
+    let home = tempfile::tempdir().unwrap();
+    write(&home.path().join(".claude"), "");
+    let (stdout, stderr, code) = run(home.path(), &["simulate"]);
+    assert_eq!(code, Some(1));
+    assert!(stderr.contains("warning: ") && stderr.contains(".claude"), "{stderr}");
+    for text in ["could be read. Looked in", ".claude (cannot be read)", "1 place that could not"] {
+        assert!(stdout.contains(text), "{stdout}");
+    }
+    assert_eq!(run(home.path(), &["simulate", "--json"]).2, Some(1));
+
+    let home = tempfile::tempdir().unwrap();
+    let session = home.path().join(".claude/projects/-work/s1.jsonl");
+    write(&session, SESSION.lines().last().unwrap());
+    write(&session.with_file_name("s2.jsonl"), &format!("{}\n", SESSION.lines().last().unwrap()));
+    let (stdout, stderr, code) = run(home.path(), &["simulate"]);
+    assert_eq!((stderr.as_str(), code), ("", Some(0)));
+    for text in ["No requests found in 2 transcripts.", "1 damaged line passed over."] {
+        assert!(stdout.contains(text), "{stdout}");
+    }
+
+    write(&session, SESSION);
+    let (stdout, stderr, code) = run(home.path(), &["simulate", "--since", "2027-01-01"]);
+    assert_eq!((stderr.as_str(), code), ("", Some(0)));
+    assert!(stdout.contains("from --since on; 3 requests came before."), "{stdout}");
+}
+
+#[test]
 fn a_model_without_a_price_is_named() {
     let home = tempfile::tempdir().unwrap();
+    let path = home.path().join(".claude/projects/-work/s1.jsonl");
+    let page = home.path().join("warm.html");
+    let simulate = || run(home.path(), &["simulate", "--html", page.to_str().unwrap()]);
     let session = SESSION.replace("claude-opus-4-5", "claude-next");
-    write(&home.path().join(".claude/projects/-work/s1.jsonl"), &session);
-    let (stdout, _, code) = run(home.path(), &["simulate"]);
+    write(&path, &session);
+    let (stdout, _, code) = simulate();
     assert_eq!(code, Some(0));
-    assert!(
-        stdout.contains("No price is known for claude-next of anthropic: 2 requests left out.")
-    );
+    for text in [
+        "No price is known for claude-next of anthropic: 2 requests left out.",
+        "No conversations with people whose model has a known price",
+        "Had they been: 1 conversation with 1 request",
+    ] {
+        assert!(stdout.contains(text), "{stdout}");
+    }
+    assert!(!stdout.contains("Best here"), "{stdout}");
     assert_eq!(simulated(home.path(), &[])["unpriced"][0]["requests"], 2);
+
+    // What is not known is no table of zeros.
+    write(&path, &session.replace("claude-haiku-4-5", "claude-other"));
+    let (stdout, _, code) = simulate();
+    assert_eq!(code, Some(0));
+    let html = fs_err::read_to_string(&page).unwrap();
+    for text in ["3 requests found, but none of a model with a known price", "claude-other"] {
+        assert!(stdout.contains(text) && html.contains(text), "{stdout}");
+    }
+    for text in ["$0.00", "Best here", "ski-rental"] {
+        assert!(!stdout.contains(text) && !html.contains(text), "{stdout}");
+    }
 }
 
 #[test]
@@ -183,6 +237,12 @@ fn the_demo_and_its_page() {
     let html = fs_err::read_to_string(&page).unwrap();
     assert!(html.starts_with("<!doctype html>") && html.ends_with("</html>\n"));
     assert!(!html.contains("<script") && !html.contains("://"));
+    let document = simulated(home.path(), &["--demo"]);
+    let ski = policy(&document, "policies", "ski-rental");
+    let nano_dollars = |key: &str| ski[key].as_i64().unwrap();
+    let (low, high) = (nano_dollars("netLowNanoDollars"), nano_dollars("netHighNanoDollars"));
+    assert!((low..=high).contains(&nano_dollars("netNanoDollars")), "{ski}");
+    assert!(!stdout.contains("With fewer than"), "{stdout}");
     // Every conversation is listed, if that is asked for.
     let (all, _, _) = run(home.path(), &["simulate", "--demo", "--per-conversation"]);
     assert!(all.contains("claude:demo-") && stdout.lines().count() < all.lines().count());

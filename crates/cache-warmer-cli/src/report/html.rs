@@ -13,24 +13,19 @@ const LISTED: usize = 20;
 
 /// What the simulation says, as one file for a browser.
 pub(crate) fn html(report: &Report) -> String {
-    let rows = report.rows(false);
-    let none = rows.first().map(|row| row.outcome).unwrap_or_default();
     let title = if report.is_demo {
         "What warming would cost: made-up conversations"
     } else {
         "What warming would cost"
     };
     let mut body = tag("h1", "", &escape(title));
-    body += &tag("p", "", &escape(&period(report)));
-    body += &headline(report, &rows, &none);
-    for sentence in verdict(&rows) {
-        body += &tag("p", "", &escape(&sentence));
-    }
-    body += &section("Net, by policy", &chart(&policy_bars(&rows)));
-    body += &section("The policies", &policies(&rows, none.cost));
-    body += &section("Net, by pings per pause at most", &chart(&sweep_bars(report)));
-    body += &subagents(report);
-    body += &conversations(report);
+    body += &match report.nothing_to_show() {
+        Some(reason) => tag("p", "", &escape(&reason)),
+        None if report.size(false).0 == 0 => {
+            tag("p", "", &format!("{}.", report.without_people())) + &subagents(report)
+        }
+        None => of_people(report) + &subagents(report) + &conversations(report),
+    };
     body += &break_even(report);
     let notes: String = report.notes().iter().map(|note| tag("li", "", &escape(note))).collect();
     body += &section("What is not in the numbers", &tag("ul", "", &notes));
@@ -39,6 +34,19 @@ pub(crate) fn html(report: &Report) -> String {
         escape(title),
         include_str!("html/style.css"),
     )
+}
+
+fn of_people(report: &Report) -> String {
+    let rows = report.rows(false);
+    let none = rows.first().map(|row| row.outcome).unwrap_or_default();
+    let mut body = tag("p", "", &escape(&period(report)));
+    body += &headline(report, &rows, &none);
+    for sentence in verdict(&rows) {
+        body += &tag("p", "", &escape(&sentence));
+    }
+    body += &section("Net, by policy", &chart(&policy_bars(&rows)));
+    body += &section("The policies", &policies(&rows, none.cost));
+    body + &section("Net, by pings per pause at most", &chart(&sweep_bars(report)))
 }
 
 fn period(report: &Report) -> String {
@@ -142,7 +150,8 @@ fn chart(bars: &[Bar]) -> String {
 fn policies(rows: &[Row], all: NanoDollars) -> String {
     let header =
         ["Policy", "Pings", "Spent", "Saved", "Net", "of cost", "95 % interval", "Hits", "Expired"];
-    let rows = rows.iter().map(|Row { policy, outcome, interval: (low, high) }| {
+    let rows = rows.iter().map(|row| {
+        let Row { policy, outcome, .. } = row;
         vec![
             format::policy(*policy),
             count(outcome.pings),
@@ -150,7 +159,7 @@ fn policies(rows: &[Row], all: NanoDollars) -> String {
             format::dollars(outcome.saved),
             format::net(outcome.net()),
             format::percent(outcome.net(), all),
-            format!("{} to {}", format::net(*low), format::net(*high)),
+            row.interval_in_words(),
             count(outcome.hits),
             count(outcome.expired),
         ]
@@ -216,7 +225,11 @@ fn break_even(report: &Report) -> String {
         "Covered",
         "An hour costs",
     ];
-    let rows = report.break_even().into_iter().map(|row| {
+    let rows = report.break_even();
+    if rows.is_empty() {
+        return String::new();
+    }
+    let rows = rows.into_iter().map(|row| {
         let figures = row.figures;
         vec![
             row.model,

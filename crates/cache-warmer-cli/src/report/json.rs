@@ -83,12 +83,12 @@ pub(crate) fn json(report: &Report) -> serde_json::Result<String> {
     serde_json::to_string_pretty(&document).map(|text| text + "\n")
 }
 
-fn totals(row: &Row) -> Numbers {
-    let (low, high) = row.interval;
-    Numbers {
-        net_low_nano_dollars: Some(low),
-        net_high_nano_dollars: Some(high),
-        ..numbers(row.policy.name(), &row.outcome)
+fn totals(row: &Row) -> Totals {
+    let (low, high) = row.interval.unzip();
+    Totals {
+        numbers: numbers(row.policy.name(), &row.outcome),
+        net_low_nano_dollars: low,
+        net_high_nano_dollars: high,
     }
 }
 
@@ -100,8 +100,6 @@ fn numbers(policy: String, outcome: &Outcome) -> Numbers {
         spent_on_writes_nano_dollars: outcome.spent_on_writes,
         saved_nano_dollars: outcome.saved,
         net_nano_dollars: outcome.net(),
-        net_low_nano_dollars: None,
-        net_high_nano_dollars: None,
         pings: outcome.pings,
         late_pings: outcome.late_pings,
         hits: outcome.hits,
@@ -133,8 +131,8 @@ struct Document<'r> {
     to: Option<String>,
     settings: Settings,
     read: Read,
-    policies: Vec<Numbers>,
-    subagents: Vec<Numbers>,
+    policies: Vec<Totals>,
+    subagents: Vec<Totals>,
     pings_per_pause: Vec<Sweep>,
     break_even: Vec<BreakEven>,
     conversations: Vec<OfConversation<'r>>,
@@ -166,6 +164,15 @@ struct Read {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
+struct Totals {
+    #[serde(flatten)]
+    numbers: Numbers,
+    net_low_nano_dollars: Option<NanoDollars>,
+    net_high_nano_dollars: Option<NanoDollars>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct Numbers {
     policy: String,
     cost_nano_dollars: NanoDollars,
@@ -173,10 +180,6 @@ struct Numbers {
     spent_on_writes_nano_dollars: NanoDollars,
     saved_nano_dollars: NanoDollars,
     net_nano_dollars: NanoDollars,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    net_low_nano_dollars: Option<NanoDollars>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    net_high_nano_dollars: Option<NanoDollars>,
     pings: u64,
     late_pings: u64,
     hits: u64,

@@ -10,17 +10,11 @@ use super::{BREAK_EVEN_TOKENS, EXTREMES, Report, Row, chart::bars, format};
 
 /// What the simulation says. With `all`, every conversation is listed.
 pub(crate) fn text(report: &Report, all: bool) -> String {
-    let rows = report.rows(false);
-    let mut text = summary(report, &rows);
-    text += "\n";
-    text += &policies(&rows);
-    text += &format!("\n{}\n", verdict(&rows).join("\n"));
-    text += "\nNet, by policy\n";
-    text += &bars(&bars_of_policies(&rows));
-    text += "\nNet, by pings per pause at most\n";
-    text += &bars(&bars_of_sweep(report));
-    text += &subagents(report);
-    text += &conversations(report, all);
+    let mut text = match report.nothing_to_show() {
+        Some(reason) => format!("{reason}\n"),
+        None if report.size(false).0 == 0 => only_subagents(report) + &subagents(report),
+        None => of_people(report) + &subagents(report) + &conversations(report, all),
+    };
     text += &break_even(report);
     text += "\n";
     for note in report.notes() {
@@ -29,19 +23,39 @@ pub(crate) fn text(report: &Report, all: bool) -> String {
     text
 }
 
+fn of_people(report: &Report) -> String {
+    let rows = report.rows(false);
+    let mut text = summary(report, &rows);
+    text += "\n";
+    text += &policies(&rows);
+    text += &format!("\n{}\n", verdict(&rows).join("\n"));
+    text += "\nNet, by policy\n";
+    text += &bars(&bars_of_policies(&rows));
+    text += "\nNet, by pings per pause at most\n";
+    text + &bars(&bars_of_sweep(report))
+}
+
+/// What is said if nobody but agents has asked.
+fn only_subagents(report: &Report) -> String {
+    format!("{}{}.\n", report.without_people(), period(report))
+}
+
+fn period(report: &Report) -> String {
+    let day = |time| iso(time).split('T').next().unwrap_or_default().to_owned();
+    report
+        .period()
+        .map_or_else(String::new, |(first, last)| format!(", {} to {}", day(first), day(last)))
+}
+
 fn summary(report: &Report, rows: &[Row]) -> String {
     let (conversations, requests) = report.size(false);
-    let day = |time| iso(time).split('T').next().unwrap_or_default().to_owned();
-    let period = report
-        .period()
-        .map_or_else(String::new, |(first, last)| format!(", {} to {}", day(first), day(last)));
     let none = rows.first().map(|row| row.outcome).unwrap_or_default();
     let made_up = if report.is_demo { "made-up " } else { "" };
     format!(
-        "{}{period}.\nThey have cost {} at list prices. After {} the prompt cache had expired.\n",
-        counted(conversations, &format!("{made_up}conversation"))
-            + " with "
-            + &counted(requests, "request"),
+        "{} with {}{}.\nThey have cost {} at list prices. After {} the prompt cache had expired.\n",
+        counted(conversations, &format!("{made_up}conversation")),
+        counted(requests, "request"),
+        period(report),
         format::dollars(none.cost),
         counted(none.expired, "pause"),
     )
@@ -52,11 +66,8 @@ fn policies(rows: &[Row]) -> String {
     let header =
         ["Policy", "Pings", "Spent", "Saved", "Net", "of cost", "95 % interval", "Hits", "Expired"];
     let mut table = table(&header);
-    for Row { policy, outcome, interval: (low, high) } in rows {
-        let interval = match policy {
-            SimulatedPolicy::None => String::new(),
-            _ => format!("{} to {}", format::net(*low), format::net(*high)),
-        };
+    for row in rows {
+        let Row { policy, outcome, .. } = row;
         table.add_row([
             left(format::policy(*policy)),
             right(count(outcome.pings)),
@@ -64,7 +75,7 @@ fn policies(rows: &[Row]) -> String {
             right(format::dollars(outcome.saved)),
             right(format::net(outcome.net())),
             right(format::percent(outcome.net(), all)),
-            right(interval),
+            right(row.interval_in_words()),
             right(count(outcome.hits)),
             right(count(outcome.expired)),
         ]);
@@ -95,7 +106,7 @@ pub(super) fn verdict(rows: &[Row]) -> Vec<String> {
     let best = rows.iter().rev().filter(can_be_done).max_by_key(|row| row.outcome.net());
     match best.filter(|best| best.policy != SimulatedPolicy::None) {
         Some(best) => sentences.push(format!(
-            "Best here: {}. No pings could have saved more than {}.",
+            "Best here: {}. With this schedule of pings, nobody could have saved more than {}.",
             format::policy(best.policy),
             of(SimulatedPolicy::Hindsight)
                 .map_or_else(String::new, |row| format::dollars(row.outcome.net())),

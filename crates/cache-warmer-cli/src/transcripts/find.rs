@@ -10,7 +10,7 @@ use common_fs::{Access, Dir, FileId, FileKind, Fs, FsError, RealFs, read_whole};
 use serde::Deserialize;
 use usage_cache::{Name, Place};
 
-use super::Runtime;
+use super::{Looked, Runtime};
 
 /// A file of OpenClaw with the names of its sessions that is larger than this is not read.
 const SESSIONS_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -22,7 +22,7 @@ const SESSIONS: &str = "sessions.json";
 pub(super) struct Found {
     pub(super) transcripts: Vec<Transcript>,
     pub(super) databases: Vec<Database>,
-    pub(super) places: Vec<(PathBuf, bool)>,
+    pub(super) places: Vec<(PathBuf, Looked)>,
     pub(super) compressed: u64,
     pub(super) errors: Vec<FsError>,
 }
@@ -64,17 +64,16 @@ pub(super) fn find(places: &[Place]) -> Found {
     let mut search = Search { found: Found::default(), seen: HashSet::new() };
     for place in places {
         let Some(runtime) = Runtime::of(place.source.name()) else { continue };
-        let exists = match RealFs.open_dir(&place.path) {
-            Ok(_) => true,
+        let looked = match RealFs.open_dir(&place.path) {
+            Ok(_) => Looked::Directory,
+            Err(error) if error.is_not_found() => Looked::Nothing,
             Err(error) => {
-                if !error.is_not_found() {
-                    search.found.errors.push(error);
-                }
-                false
+                search.found.errors.push(error);
+                Looked::Unreadable
             }
         };
-        search.found.places.push((place.path.clone(), exists));
-        if exists {
+        search.found.places.push((place.path.clone(), looked));
+        if looked == Looked::Directory {
             for pattern in place.source.dirs() {
                 search.walk(runtime, &place.path, pattern);
             }

@@ -1,6 +1,6 @@
 //! Reads one transcript.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use cache_warmer::{RequestUsage, simulate::Request};
 use common_fs::{
@@ -66,16 +66,42 @@ pub(super) fn read(transcript: &Transcript, buffer: &mut Buffer) -> Result<Readi
 pub(super) struct Builder {
     runtime: Runtime,
     reading: Reading,
-    /// Where an answer is: the number of its thread, and of the request in that.
-    known: HashMap<Key, (usize, usize)>,
+    /// All answers, as they came.
+    answers: Vec<Answer>,
+    /// The number of an answer in `answers`.
+    known: HashMap<Key, usize>,
     /// When something was last said to an agent.
     asked: HashMap<Option<String>, Timestamp>,
+    /// When the last answer of an agent was complete.
+    answered: HashMap<Option<String>, Timestamp>,
+}
+
+/// An answer of a transcript, whichever thread it belongs to.
+#[derive(Clone, Copy)]
+struct Answer {
+    has_identity: bool,
+    /// `None` as long as it has no time.
+    place: Option<Place>,
+}
+
+/// Where a request is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Place {
+    thread: usize,
+    /// Which one of that.
+    nth: usize,
 }
 
 impl Builder {
     pub(super) fn new(runtime: Runtime) -> Self {
-        let (reading, known, asked) = (Reading::default(), HashMap::new(), HashMap::new());
-        Self { runtime, reading, known, asked }
+        Self {
+            runtime,
+            reading: Reading::default(),
+            answers: Vec::new(),
+            known: HashMap::new(),
+            asked: HashMap::new(),
+            answered: HashMap::new(),
+        }
     }
 
     /// Counts a line that cannot be read.
@@ -100,29 +126,46 @@ impl Builder {
 
     /// Takes an answer, or what has become of one that is known.
     pub(super) fn event(&mut self, event: &Event<'_>, skim: &Skim<'_>) {
+        let number = self.number(event.identity);
         let Some(ended) = event.at.max(time(skim)) else {
             self.reading.counts.untimed += 1;
             return;
         };
-        let known = event.identity.and_then(|identity| self.known.get(&identity).copied());
-        if let Some((thread, nth)) = known {
-            let thread = self.reading.threads.get_mut(thread);
-            if let Some((_, request)) = thread.and_then(|thread| thread.requests.get_mut(nth)) {
-                request.ended = request.ended.max(ended);
-                request.usage = usage(event);
-            }
+        let agent = skim.agent.as_deref().map(str::to_owned);
+        let answered = self.answered.get(&agent).copied();
+        // What was said before the answer before was said to that one.
+        let asked = self.asked.get(&agent).copied();
+        let asked = asked.filter(|asked| *asked <= ended && answered < Some(*asked));
+        self.answered.insert(agent.clone(), answered.unwrap_or(ended).max(ended));
+        let place = self.answers.get(number).and_then(|answer| answer.place);
+        if let Some(request) = place.and_then(|place| self.request(place)) {
+            request.ended = request.ended.max(ended);
+            request.usage = usage(event);
             return;
         }
-        let agent = skim.agent.as_deref().map(str::to_owned);
-        let asked = self.asked.get(&agent).copied().filter(|asked| *asked <= ended);
         let request = Request { started: asked.unwrap_or(ended), ended, usage: usage(event) };
         let thread = self.thread(agent, event);
-        if let Some(Thread { requests, .. }) = self.reading.threads.get_mut(thread) {
-            if let Some(identity) = event.identity {
-                self.known.insert(identity, (thread, requests.len()));
-            }
+        if let Some(Thread { requests, .. }) = self.reading.threads.get_mut(thread)
+            && let Some(answer) = self.answers.get_mut(number)
+        {
+            answer.place = Some(Place { thread, nth: requests.len() });
             requests.push((event.identity, request));
         }
+    }
+
+    /// The number of an answer: a new one, unless it is known.
+    fn number(&mut self, identity: Option<Key>) -> usize {
+        let new = self.answers.len();
+        let number = identity.map_or(new, |identity| *self.known.entry(identity).or_insert(new));
+        if number == new {
+            self.answers.push(Answer { has_identity: identity.is_some(), place: None });
+        }
+        number
+    }
+
+    fn request(&mut self, place: Place) -> Option<&mut Request> {
+        let thread = self.reading.threads.get_mut(place.thread)?;
+        thread.requests.get_mut(place.nth).map(|(_, request)| request)
     }
 
     /// The number of the thread that an answer belongs to.
@@ -142,38 +185,37 @@ impl Builder {
     }
 
     /// Leaves out what is another session's.
-    pub(super) fn finish(self, beginning: Beginning) -> Reading {
-        let Self { mut reading, .. } = self;
-        let mut left_out = 0;
-        match beginning {
-            Beginning::Own => (),
-            Beginning::Copy { events: None } => {
-                left_out = reading.threads.iter().map(|thread| thread.requests.len()).sum();
-                reading.threads.clear();
-            }
-            Beginning::Copy { events: Some(events) } => {
-                let mut to_leave_out = usize::try_from(events).unwrap_or(usize::MAX);
-                for thread in &mut reading.threads {
-                    let here = to_leave_out.min(thread.requests.len());
-                    thread.requests.drain(..here);
-                    to_leave_out -= here;
-                    left_out += here;
+    pub(super) fn finish(mut self, beginning: Beginning) -> Reading {
+        let answers = std::mem::take(&mut self.answers);
+        let copied: HashSet<Place> = match beginning {
+            Beginning::Own => return self.reading,
+            Beginning::Copy { events } => {
+                let events = events.and_then(|events| usize::try_from(events).ok());
+                let identified = answers.iter().filter(|answer| answer.has_identity);
+                match events {
+                    Some(events) => {
+                        identified.take(events).filter_map(|answer| answer.place).collect()
+                    }
+                    None => answers.iter().filter_map(|answer| answer.place).collect(),
                 }
             }
             Beginning::Fork { at, .. } => {
-                for thread in &mut reading.threads {
-                    // Counters that go on from those of another session: the first answer of its
-                    // own may hold all that that has used.
-                    let before = |(_, request): &(_, Request)| request.ended < at;
-                    let here = thread.requests.iter().take_while(|request| before(request)).count();
-                    let here = (here + 1).min(thread.requests.len());
-                    thread.requests.drain(..here);
-                    left_out += here;
-                }
+                let places: Vec<_> = answers.iter().filter_map(|answer| answer.place).collect();
+                let is_before = |place: &&Place| {
+                    self.request(**place).is_some_and(|request| request.ended < at)
+                };
+                let before = places.iter().take_while(is_before).count();
+                // Counters that go on from those of another session: the first answer of its
+                // own may hold all that that has used.
+                places.into_iter().take(before + 1).collect()
             }
+        };
+        for (thread, Thread { requests, .. }) in self.reading.threads.iter_mut().enumerate() {
+            let mut places = (0..).map(|nth| Place { thread, nth });
+            requests.retain(|_| places.next().is_none_or(|place| !copied.contains(&place)));
         }
-        reading.counts.unresolved += u64::try_from(left_out).unwrap_or(u64::MAX);
-        reading
+        self.reading.counts.unresolved += u64::try_from(copied.len()).unwrap_or(u64::MAX);
+        self.reading
     }
 }
 
@@ -202,3 +244,6 @@ fn usage(event: &Event<'_>) -> RequestUsage {
         output: tokens.output,
     }
 }
+
+#[cfg(test)]
+mod tests;

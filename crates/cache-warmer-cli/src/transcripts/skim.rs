@@ -47,31 +47,39 @@ struct ClaudeLine<'l> {
 struct Marks {
     kind: Finder<'static>,
     user: Finder<'static>,
-    sidechain: Finder<'static>,
-    progress: Finder<'static>,
     timestamp: Finder<'static>,
+    /// Those of lines that have to be read.
+    others: [Finder<'static>; 3],
 }
 
 static MARKS: LazyLock<Marks> = LazyLock::new(|| Marks {
     kind: Finder::new(b"\"type\":\""),
     user: Finder::new(b"\"type\":\"user\""),
-    sidechain: Finder::new(b"\"isSidechain\":true"),
-    progress: Finder::new(b"\"type\":\"progress\""),
     timestamp: Finder::new(b"\"timestamp\":\""),
+    others: [
+        Finder::new(b"\"type\":\"attachment\""),
+        Finder::new(b"\"isSidechain\":true"),
+        Finder::new(b"\"type\":\"progress\""),
+    ],
 });
 
 /// What a line of Claude Code says, if that can be told without reading all of it. Most of them are
-/// long, and all but their time is not of interest here.
+/// long, and all but their time is not of interest here. Without any mark, wherever, a line is neither
+/// input nor that of a sub-agent. A mark may as well be in the arguments of a tool: it counts only
+/// if no other object begins before it.
 fn claude_at_a_glance(line: &[u8]) -> Option<Skim<'_>> {
     let marks = &*MARKS;
     // Another writer, with spaces between, has to be read.
     marks.kind.find(line)?;
-    if marks.sidechain.find(line).is_some() || marks.progress.find(line).is_some() {
+    if marks.others.iter().any(|mark| mark.find(line).is_some()) {
         return None;
     }
-    if marks.user.find(line).is_none() {
+    let Some(user) = marks.user.find(line) else {
         // The time of an answer is in the answer.
         return Some(Skim::default());
+    };
+    if memchr::memrchr(b'{', line.get(..user)?) != Some(0) {
+        return None;
     }
     let mut times = marks.timestamp.find_iter(line);
     let (at, None) = (times.next()?, times.next()) else { return None };
@@ -90,7 +98,8 @@ fn claude_in_full(line: &[u8]) -> Option<Skim<'_>> {
     let is_of_agent = is_sidechain == Some(true) || kind == Some("progress");
     Some(Skim {
         at: timestamp,
-        is_input: kind == Some("user"),
+        // Attachments are what the runtime adds to what a person says.
+        is_input: matches!(kind, Some("user" | "attachment")),
         agent: is_of_agent.then(|| agent.unwrap_or_default()),
         marks_subagent: false,
     })
@@ -237,6 +246,7 @@ mod tests {
                 false,
             ),
             (Runtime::Claude, r#""type": "user""#, true, None, false),
+            (Runtime::Claude, r#""type":"attachment","attachment":{}"#, true, None, false),
             (Runtime::Claude, r#""type":"user","isSidechain":true"#, true, Some(""), false),
             (
                 Runtime::Claude,
@@ -334,22 +344,39 @@ mod tests {
     }
 
     #[test]
-    fn what_is_told_at_a_glance_is_what_the_line_says() {
+    fn lines_of_claude_are_told_at_a_glance_if_that_is_certain() {
         let at = "\"timestamp\":\"2026-09-01T00:00:00Z\"";
+        // Each with whether it has to be read, and whether it is input.
         let lines = [
-            r#""type":"user","message":{"role":"user","content":"a \"timestamp\":\"x\" b"}"#,
-            r#""type":"user","isSidechain":false"#,
-            r#""type":"summary","summary":"none""#,
-            r#""type":"assistant","message":{"content":[{"type":"text","text":"hi"}]}"#,
+            (r#""type":"summary","summary":"none""#, false, false),
+            (r#""type":"assistant","message":{"content":[{"type":"text"}]}"#, false, false),
+            (r#""type":"assistant","message":{"content":"a \"type\":\"user\""}"#, false, false),
+            (r#""type":"assistant","isSidechain":false,"agentId":"a1""#, false, false),
+            (r#""type":"user","message":{"content":"a \"timestamp\":\"x\" b"}"#, false, true),
+            (r#""isSidechain":false,"type":"user""#, false, true),
+            (r#""type":"user","message":{"content":[{"type":"user"}]}"#, false, true),
+            // What is input can have to be read, too.
+            (r#""message":{"content":"{"},"type":"user""#, true, true),
+            (r#""type":"user","toolUseResult":{"timestamp":"1990-01-01"}"#, true, true),
+            (r#""type":"attachment","attachment":{"type":"file"}"#, true, true),
+            (r#""type":"progress","data":{"type":"user"}"#, true, false),
+            // These are not what they have in them.
+            (r#""type":"assistant","message":{"input":{"type":"user"}}"#, true, false),
+            (r#""message":{"input":{"type":"user"}},"type":"assistant""#, true, false),
+            (r#""message":{"input":{"type":"attachment"}},"type":"assistant""#, true, false),
+            (r#""type":"assistant","message":{"input":{"isSidechain":true}}"#, true, false),
         ];
-        for fields in lines {
+        for (fields, has_to_be_read, is_input) in lines {
             let line = format!("{{{fields},{at}}}");
-            let glance = claude_at_a_glance(line.as_bytes()).unwrap();
-            let full = claude_in_full(line.as_bytes()).unwrap();
-            assert_eq!((glance.is_input, &glance.agent), (full.is_input, &full.agent), "{line}");
-            if full.is_input {
-                assert_eq!(glance.at, full.at, "{line}");
+            let glance = claude_at_a_glance(line.as_bytes());
+            assert_eq!(glance.is_none(), has_to_be_read, "{line}");
+            let mut full = claude_in_full(line.as_bytes()).unwrap();
+            assert_eq!(full.is_input, is_input, "{line}");
+            if !has_to_be_read && !is_input {
+                // An answer has a time of its own.
+                full.at = None;
             }
+            assert_eq!(skim(Runtime::Claude, line.as_bytes()), full, "{line}");
         }
     }
 

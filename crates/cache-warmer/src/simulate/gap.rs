@@ -52,6 +52,11 @@ impl Gap {
 
     /// With the pings that `decide()` sends.
     pub(super) fn decided(&self, policy: &Policy) -> Pings {
+        self.decided_until_kept(policy, None)
+    }
+
+    /// With the pings that `decide()` sends, but none any more once the entry is kept until `enough`.
+    pub(super) fn decided_until_kept(&self, policy: &Policy, enough: Option<Millis>) -> Pings {
         let mut pings = self.left_alone();
         let (mut now, mut anchor) = (self.ended, self.started);
         loop {
@@ -67,7 +72,8 @@ impl Gap {
                     anchor = now;
                 }
             }
-            if self.before <= now {
+            let is_enough = enough.is_some_and(|enough| enough <= pings.kept_until);
+            if is_enough || self.before <= now {
                 return pings;
             }
         }

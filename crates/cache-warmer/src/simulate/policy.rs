@@ -19,8 +19,9 @@ pub enum SimulatedPolicy {
     Fixed(u32),
     /// No pings; everything is written for an hour instead, which costs more at once.
     OneHourTier,
-    /// Pings in those pauses in which they pay, and in no other: what somebody would do who knew the
-    /// future, and what no policy can surpass by pings.
+    /// In those pauses in which they pay, the fewest pings that keep the entry until the next request,
+    /// and none in others: what somebody would do who knew the future. With this schedule of pings,
+    /// each as late as is safe, no policy can gain more.
     Hindsight,
 }
 

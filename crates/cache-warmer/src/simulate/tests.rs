@@ -79,7 +79,9 @@ fn pauses_of_all_lengths() {
         (80_000, SkiRental, 11, 0.0, 55.0, 0, 1),
         (571, Fixed(1), 1, 0.0, 5.0, 0, 1),
         (570, Fixed(1), 1, 57.5, 5.0, 1, 0),
-        (570, Hindsight, 2, 57.5, 10.0, 1, 0),
+        // One ping reaches until 570 s, so the second one is not needed.
+        (570, Hindsight, 1, 57.5, 5.0, 1, 0),
+        (571, Hindsight, 2, 57.5, 10.0, 1, 0),
         (290, Hindsight, 0, 0.0, 0.0, 0, 0),
         (3_271, Hindsight, 0, 0.0, 0.0, 0, 1),
         // With a token of answer for each ping.
@@ -324,6 +326,21 @@ proptest! {
             prop_assert!(outcome.late_pings <= outcome.pings);
         }
         prop_assert_eq!(none.expired, conversation.long_gaps);
+    }
+
+    #[test]
+    fn no_cap_gains_more_than_hindsight(history in truthful()) {
+        let caps = (0..20).map(SimulatedPolicy::Fixed);
+        let policies: Vec<_> = [SimulatedPolicy::Hindsight, SimulatedPolicy::SkiRental]
+            .into_iter()
+            .chain(caps)
+            .collect();
+        let settings = settings(10_000_000);
+        let simulation = simulate(&[history], &policies, &Providers::builtin(), &settings);
+        let outcomes = &simulation.conversations[0].outcomes;
+        for (policy, outcome) in policies.iter().zip(outcomes) {
+            prop_assert!(outcome.net() <= outcomes[0].net(), "{policy:?}");
+        }
     }
 
     /// What a pause costs that ends is no more than twice what somebody would have paid who knew

@@ -172,11 +172,12 @@ impl<'h> Thread<'h> {
     }
 }
 
-/// The pings that save more than they cost, or none.
+/// The fewest pings that keep the entry until the next request, if they save more than they cost;
+/// else none.
 fn hindsight(step: &Step, next: Option<&Step>, policy: &Policy) -> Pings {
     let alone = step.gap.left_alone();
     let Some(next) = next.filter(|next| alone.kept_until < next.gap.started) else { return alone };
-    let pings = step.gap.decided(policy);
+    let pings = step.gap.decided_until_kept(policy, Some(next.gap.started));
     let mut kept = Outcome::default();
     next.add(next.gap.started <= pings.kept_until, None, &mut kept);
     if pings.cost < kept.saved { pings } else { alone }
