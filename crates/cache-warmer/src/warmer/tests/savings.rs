@@ -150,3 +150,37 @@ fn pings_that_keep_what_no_real_request_reads_end() {
     world.settle("a");
     assert_eq!(world.reason("a"), Reason::Scheduled);
 }
+
+#[test]
+fn a_ping_that_was_cancelled_counts_with_the_most_until_its_answer_says_otherwise() {
+    let mut world = World::new(plain());
+    world.enable("a");
+    world.turn("a");
+    world.pass(270_000);
+    world.start("a");
+    let ledger = world.warmer.ledger();
+    // A whole write, and 16 tokens of answer.
+    assert_eq!((ledger.spent, ledger.unconfirmed), (NanoDollars(375_240_000), 1));
+    world.complete(read());
+    let ledger = world.warmer.ledger();
+    assert_eq!((ledger.spent, ledger.unconfirmed), (NanoDollars(30_000_000), 0));
+}
+
+#[test]
+fn the_hour_is_not_forgotten_by_a_longer_prompt_that_was_only_read() {
+    let mut world = World::new(plain());
+    world.enable("a");
+    let hour = RequestUsage { write_1h: PREFIX, ..RequestUsage::default() };
+    world.answer("a", hour, 0);
+    let longer = Answered {
+        usage: read(),
+        took: Millis::ZERO,
+        model: world.model.clone(),
+        tier: None,
+        prefix: Fingerprint(2),
+        account: Account(1),
+        subagent: false,
+    };
+    world.event("a", Happened::Answered(longer));
+    assert_eq!(world.next("a"), Some(54 * 60_000));
+}
