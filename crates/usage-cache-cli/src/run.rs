@@ -99,7 +99,7 @@ fn report(
     };
     let gone = if args.present_only { Gone::Exclude } else { Gone::Include };
     let zone = args.timezone.clone().unwrap_or_else(local_zone);
-    let query = Query { zone, since, until, gone, source: args.source.clone() };
+    let query = Query { since, until, gone, source: args.source.clone(), ..Query::all(zone) };
     let summary = usage.summary(&query, &prices);
     let status = usage.status();
     print(&if args.json {

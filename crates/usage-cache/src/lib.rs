@@ -67,6 +67,7 @@ mod codex;
 mod databases;
 mod discover;
 mod entries;
+mod facts;
 mod fold;
 mod freshness;
 mod json;
@@ -94,6 +95,7 @@ mod tokens;
 pub mod trace;
 mod transcript;
 mod usage;
+mod varint;
 mod wire;
 mod zone;
 
@@ -105,6 +107,9 @@ pub use databases::{
     DatabaseStatus, Databases, DbProblem, DbProblemKind, OnStored, SessionDb, SessionRow, Stored,
 };
 pub use discover::{Root, RootState};
+pub use facts::{
+    BLOCK_HOURS, Block, BurnRate, By, Facts, Group, GroupKey, HourUsage, Projection, Session,
+};
 pub use json::parse_time;
 pub use locations::{Locations, Place};
 pub use models::Model;
@@ -117,7 +122,7 @@ pub use prices::{
 };
 pub use refresh::{OnProgress, Options, Progress, Refreshed, Work, open, refresh};
 pub use source::{
-    Beginning, Event, Key, Lineage, Name, Origin, Outcome, Parser, ServiceTier, Source,
+    Beginning, Belongs, Event, Key, Lineage, Name, Origin, Outcome, Parser, ServiceTier, Source,
     TranscriptName,
 };
 #[cfg(feature = "sqlite")]
@@ -126,7 +131,7 @@ pub use store::{CacheProblem, SaveError};
 pub use summary::{DailyUsage, Gone, ModelUsage, Query, SourceUsage, Summary, Unresolved, Usage};
 pub use tokens::TokenCounts;
 pub use usage::{Freshness, Status, UsageCache};
-pub use zone::{Day, NotADay, UnknownZone, Zone};
+pub use zone::{Day, NotADay, UnknownZone, Weekday, Zone};
 
 /// Lets the tests compile the example in the README of the workspace.
 #[cfg(doctest)]
