@@ -1,18 +1,21 @@
 //! The JSON documents. The names are those that scripts for other usage reports already read;
 //! `docs/formats.md` describes them.
 
+mod rows;
 mod trace;
-
-use std::collections::BTreeSet;
 
 use cli_support::text::{in_full, iso};
 use serde::Serialize;
 use usage_cache::{
-    CacheProblem, DatabaseStatus, ModelUsage, RootState, SourceUsage, Status, Summary, Usage, Work,
-    Zone, trace::TraceStatus,
+    By, CacheProblem, DatabaseStatus, ModelUsage, RootState, SourceUsage, Status, Summary, Usage,
+    Work, Zone, trace::TraceStatus,
 };
 
-use crate::text::model_name;
+use crate::{
+    text::model_name,
+    view::{Rows, View},
+};
+use rows::RowsDoc;
 
 /// Goes up when a key changes its meaning or disappears; new keys may come at any time.
 const SCHEMA_VERSION: u32 = 1;
@@ -22,9 +25,12 @@ const SCHEMA_VERSION: u32 = 1;
 pub(crate) struct ReportDoc {
     schema_version: u32,
     timezone: String,
-    daily: Vec<DailyDoc>,
+    #[serde(flatten)]
+    rows: RowsDoc,
     totals: TotalsDoc,
-    sources: Vec<SourceDoc>,
+    /// The report by runtime has them as its rows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sources: Option<Vec<SourceDoc>>,
     status: StatusDoc,
 }
 
@@ -70,16 +76,6 @@ struct TotalsDoc {
     usage: UsageDoc,
     total_cost: f64,
     total_cost_nano_usd: u64,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct DailyDoc {
-    date: String,
-    #[serde(flatten)]
-    totals: TotalsDoc,
-    models_used: Vec<String>,
-    model_breakdowns: Vec<ModelDoc>,
 }
 
 #[derive(Serialize)]
@@ -146,34 +142,25 @@ struct RootDoc {
 /// A report, with what is not known.
 pub(crate) fn report(
     zone: &Zone,
-    summary: &Summary,
+    view: &View,
     status: &Status,
     problems: &[CacheProblem],
 ) -> ReportDoc {
-    let daily = summary.daily.iter().map(|day| DailyDoc {
-        date: day.day.to_string(),
-        totals: totals(&day.usage),
-        models_used: models_used(&day.models),
-        model_breakdowns: day.models.iter().map(model).collect(),
-    });
+    let summary = &view.summary;
+    let has_sources = matches!(view.rows, Rows::Groups(By::Source, _));
+    let sources = (!has_sources).then(|| summary.sources.iter().map(source).collect());
     ReportDoc {
         schema_version: SCHEMA_VERSION,
         timezone: zone.to_string(),
-        daily: daily.collect(),
+        rows: rows::document(view),
         totals: totals(&summary.totals),
-        sources: summary.sources.iter().map(source).collect(),
+        sources,
         status: status_doc(summary, status, problems),
     }
 }
 
 fn source(usage: &SourceUsage) -> SourceDoc {
     SourceDoc { source: usage.source.clone(), totals: totals(&usage.usage) }
-}
-
-fn models_used(models: &[ModelUsage]) -> Vec<String> {
-    // Two providers may have a model of the same name.
-    let names: BTreeSet<String> = models.iter().map(|model| model_name(&model.model)).collect();
-    names.into_iter().collect()
 }
 
 fn usage(usage: &Usage) -> UsageDoc {
