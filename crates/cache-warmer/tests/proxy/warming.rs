@@ -166,12 +166,12 @@ async fn a_ping_that_does_not_fit_the_budget_is_not_sent() {
     let dir = tempfile::tempdir().unwrap();
     let mut provider = Provider::start().await;
     let mut options = warm(&provider.address, dir.path());
-    // A ping costs 3 cents, but 37.5 if the entry is gone after all.
-    options.policy.budget = Budget { day: Some(NanoDollars(370_000_000)), ..Budget::UNLIMITED };
+    // A ping costs 3 cents, but up to 60 if the entry is gone after all.
+    options.policy.budget = Budget { day: Some(NanoDollars(600_000_000)), ..Budget::UNLIMITED };
     let proxy = Running::start(options).await;
     turn(&proxy, &mut provider, events(WRITTEN)).await;
     let status = reason(&proxy, "day-budget").await;
-    assert_eq!(status["warming"]["budgetDay"], 370_000_000);
+    assert_eq!(status["warming"]["budgetDay"], 600_000_000);
     proxy.clock.advance(DUE);
     let status = reason(&proxy, "day-budget").await;
     assert!(provider.idle());

@@ -37,6 +37,8 @@ fn usages() -> impl Strategy<Value = RequestUsage> {
         4 => Just(read()),
         1 => Just(wrote()),
         1 => Just(RequestUsage { read: 40_000, write_5m: 60_000, ..RequestUsage::default() }),
+        1 => Just(RequestUsage { write_5m: 30_000, write_1h: 70_000, ..RequestUsage::default() }),
+        1 => Just(RequestUsage { write_1h: PREFIX, ..RequestUsage::default() }),
         1 => Just(RequestUsage { uncached: PREFIX, ..RequestUsage::default() }),
     ]
 }
@@ -246,7 +248,7 @@ fn perform(world: &mut World, watcher: &mut Watcher, step: Step) {
                 world.perform(actions);
                 let after = world.status(name);
                 // Unless it has exhausted the budget, as it was paid for.
-                if world.warmer.ledger().today.spent.plus(NanoDollars(375_000_000)) <= DAY {
+                if world.warmer.ledger().today.spent.plus(NanoDollars(600_240_000)) <= DAY {
                     assert_eq!(before, after, "{name}");
                 }
             }

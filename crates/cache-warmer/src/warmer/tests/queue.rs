@@ -49,17 +49,18 @@ fn what_waits_for_too_long_is_cold_and_told() {
     assert_eq!(world.warmer.load().queued, 0);
 }
 
-/// A write costs 37.5 cents, so there is room for two in a dollar, and for as many reads as fit.
+/// A write costs 60 cents at worst, so there is room for two in 1.3 dollars, and for as many reads as
+/// fit.
 #[test]
 fn what_pings_under_way_may_cost_is_kept_free_without_stopping_the_others() {
-    let budget = Budget { day: Some(NanoDollars::from_dollars(1)), ..Budget::UNLIMITED };
+    let budget = Budget { day: Some(NanoDollars(1_300_000_000)), ..Budget::UNLIMITED };
     let mut world = world(Policy { budget, ..plain() }, &["a", "b", "c", "d"]);
     world.until(270_000);
     assert_eq!((names(&world), world.reason("c")), (vec!["a", "b"], Reason::Queued));
     world.complete(read());
     assert_eq!(names(&world), ["a", "b", "c"]);
     world.complete(wrote());
-    // 40.5 cents are spent and 37.5 may be: there is no room for a third write any more.
+    // 40.5 cents are spent and 60 may be: there is no room for another write any more.
     assert_eq!((names(&world).len(), world.reason("d")), (3, Reason::Queued));
     let (name, generation) = world.sent[0].clone();
     let took = Millis::ZERO;
