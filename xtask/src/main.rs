@@ -67,6 +67,13 @@ enum Task {
     /// A proxy that keeps prompts warm, until somebody ends it; `proof` calls it
     #[command(hide = true)]
     ServeProxy(proof::ServeProxy),
+    /// The program `cache-warmer`; `proof` calls it
+    #[command(hide = true)]
+    CacheWarmer {
+        /// Its own, without its name
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<std::ffi::OsString>,
+    },
     /// The server that is measured; `proof` calls it
     #[command(hide = true)]
     DemoGateway(demo_gateway::Args),
@@ -96,6 +103,9 @@ fn main() -> ExitCode {
         Task::MeasureFlood(args) => proof::measure_flood(&args),
         Task::BeInterrupted(args) => proof::be_interrupted(&args),
         Task::ServeProxy(args) => proof::serve_proxy(&args),
+        Task::CacheWarmer { arguments } => {
+            return cache_warmer_cli::main(["cache-warmer".into()].into_iter().chain(arguments));
+        }
         Task::DemoGateway(args) => {
             let settings = args.settings(demo_gateway::command_line());
             return match demo_gateway::run(&settings, io::stdout()) {
