@@ -133,6 +133,34 @@ pub(crate) fn discover(
     discovery
 }
 
+/// Looks whether the places are there, and at nothing in them; and why some cannot be looked at.
+pub(crate) fn roots(fs: &dyn Fs, places: &[Place]) -> (Vec<Root>, Vec<FsError>) {
+    let mut errors = Vec::new();
+    let roots = places.iter().map(|place| match open_root(fs, place) {
+        Ok(path) => Root { source: place.source.name(), path, state: RootState::Listed },
+        Err((root, error)) => {
+            errors.extend(error);
+            root
+        }
+    });
+    (roots.collect(), errors)
+}
+
+/// The path of a root that can be opened.
+fn open_root(fs: &dyn Fs, place: &Place) -> Result<PathBuf, (Root, Option<FsError>)> {
+    match fs.open_dir(&place.path) {
+        // What is known is known by path, which must not depend on where somebody stands.
+        Ok(dir) if !place.path.is_absolute() => Ok(dir.path().to_owned()),
+        Ok(_) => Ok(place.path.clone()),
+        Err(error) => {
+            let is_missing = error.is_not_found();
+            let state = if is_missing { RootState::Missing } else { RootState::Unreadable };
+            let root = Root { source: place.source.name(), path: place.path.clone(), state };
+            Err((root, (!is_missing).then_some(error)))
+        }
+    }
+}
+
 struct Search<'f> {
     fs: &'f dyn Fs,
     clock: &'f dyn Clock,
@@ -172,11 +200,8 @@ enum Via {
 
 impl Search<'_> {
     fn look_in(&mut self, place: &Place) {
-        let root = match self.fs.open_dir(&place.path) {
-            Ok(dir) => {
-                // What is known is known by path, which must not depend on where somebody stands.
-                let path = if place.path.is_absolute() { &place.path } else { dir.path() };
-                let path = path.to_owned();
+        let root = match open_root(self.fs, place) {
+            Ok(path) => {
                 for pattern in place.source.dirs() {
                     self.walked.clear();
                     self.walk(place.source, path.clone(), pattern, Via::Name);
@@ -186,16 +211,8 @@ impl Search<'_> {
                 }
                 Root { source: place.source.name(), path, state: RootState::Listed }
             }
-            Err(error) => {
-                let mut root = Root {
-                    source: place.source.name(),
-                    path: place.path.clone(),
-                    state: RootState::Missing,
-                };
-                if !error.is_not_found() {
-                    self.found.errors.push(error);
-                    root.state = RootState::Unreadable;
-                }
+            Err((root, error)) => {
+                self.found.errors.extend(error);
                 root
             }
         };

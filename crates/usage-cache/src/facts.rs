@@ -8,30 +8,51 @@ mod build;
 mod cells;
 mod groups;
 mod hours;
+mod sessions;
 mod summary;
+mod written;
 
-use crate::{Model, Query, Unresolved, rollup::Quarter};
+use std::ops::RangeInclusive;
+
+use crate::{Model, Query, Unresolved, rollup::Quarter, saved::Basis};
 use cells::{Cell, Cells, Kind};
+use sessions::Sessions;
 
 pub use blocks::{BLOCK_HOURS, Block, BurnRate, Projection};
 pub use groups::{By, Group, GroupKey};
 pub use hours::HourUsage;
+pub(crate) use written::{Sections, Tables};
 
 /// Everything that counts, at some prices.
 ///
 /// Made by [`UsageCache::facts`](crate::UsageCache::facts), and asked as often as needed, for any
 /// days and any time zone. [`Query::gone`] is not asked again: what to do with transcripts that
 /// exist no more was decided when this was made.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Facts {
     sources: Vec<SourceFacts>,
     models: Vec<Model>,
-    sessions: Vec<Session>,
+    sessions: Sessions,
     /// Cells whose places are `sources`.
     by_source: Cells,
     /// The same, whose places are `sessions`.
     by_session: Cells,
+    /// What they were made of, if that has a name.
+    basis: Option<Basis>,
 }
+
+/// Where they come from does not matter.
+impl PartialEq for Facts {
+    fn eq(&self, other: &Self) -> bool {
+        self.sources == other.sources
+            && self.models == other.models
+            && self.sessions() == other.sessions()
+            && self.by_source == other.by_source
+            && self.by_session == other.by_session
+    }
+}
+
+impl Eq for Facts {}
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct SourceFacts {
@@ -65,7 +86,11 @@ struct Placed<'f> {
 impl Facts {
     /// The sessions, in no particular order.
     pub fn sessions(&self) -> &[Session] {
-        &self.sessions
+        self.sessions.list(&self.sources)
+    }
+
+    pub(crate) fn basis(&self) -> Option<Basis> {
+        self.basis
     }
 
     /// The cells that a query asks for, of any day, whoever's they are.
@@ -109,7 +134,7 @@ impl Facts {
 
     /// A session, if it is asked for.
     fn session(&self, place: u32, query: &Query) -> Option<(&SourceFacts, &Session)> {
-        let session = at(&self.sessions, place)?;
+        let session = at(self.sessions(), place)?;
         let is_asked = query.asks_for_source(&session.source) && query.asks_for_project(session);
         let source = self.sources.iter().find(|source| source.name == session.source)?;
         is_asked.then_some((source, session))
@@ -135,16 +160,23 @@ impl<'f> Asked<'f> {
     }
 }
 
+const QUARTERS_PER_DAY: i32 = 24 * 4;
+
 /// The days of a query, each quarter of an hour looked up once.
 struct Days<'q> {
     query: &'q Query,
+    /// Outside these, no quarter is asked for.
+    near: RangeInclusive<i32>,
     known: std::collections::HashMap<Quarter, Option<crate::Day>>,
     last: Option<(Quarter, Option<crate::Day>)>,
 }
 
 impl<'q> Days<'q> {
     fn new(query: &'q Query) -> Self {
-        Self { query, known: std::collections::HashMap::new(), last: None }
+        let quarter = |day: crate::Day| Quarter::of(day.in_utc()).0;
+        let first = query.since.map_or(i32::MIN, |day| quarter(day) - QUARTERS_PER_DAY);
+        let last = query.until.map_or(i32::MAX, |day| quarter(day) + 2 * QUARTERS_PER_DAY);
+        Self { query, near: first..=last, known: std::collections::HashMap::new(), last: None }
     }
 
     /// The day of a quarter, if it is asked for.
@@ -154,11 +186,47 @@ impl<'q> Days<'q> {
         {
             return day;
         }
+        if !self.near.contains(&quarter.0) {
+            return None;
+        }
         let query = self.query;
         let day = *self.known.entry(quarter).or_insert_with(|| {
             Some(query.zone.day(quarter.start())).filter(|day| query.contains(*day))
         });
         self.last = Some((quarter, day));
         day
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use common_fs::Timestamp;
+
+    use super::*;
+    use crate::{Day, Zone};
+
+    #[test]
+    fn no_quarter_of_a_day_is_missed() {
+        for zone in ["UTC", "+14:00", "-12:00", "Asia/Kathmandu", "America/New_York"] {
+            let zone: Zone = zone.parse().unwrap();
+            let day = |text: &str| text.parse::<Day>().ok();
+            let (since, until) = (day("2026-03-08"), day("2026-03-09"));
+            for (since, until) in [(since, until), (since, None), (None, until), (None, None)] {
+                let query = Query { since, until, ..Query::all(zone.clone()) };
+                let mut days = Days::new(&query);
+                let first = Quarter::of(since.or(until).map_or(Timestamp::UNIX_EPOCH, Day::in_utc));
+                for at in -500..500 {
+                    let quarter = Quarter(first.0 + at);
+                    let day = query.zone.day(quarter.start());
+                    let expected = Some(day).filter(|day| query.contains(*day));
+                    assert_eq!(days.day(quarter), expected, "{query:?} {quarter:?}");
+                }
+            }
+        }
+        for far in ["9999-12-31", "2500-01-01", "1500-01-01", "0001-01-01"] {
+            let far = far.parse::<Day>().ok();
+            let query = Query { since: far, until: far, ..Query::all(Zone::utc()) };
+            assert_eq!(Days::new(&query).day(Quarter(0)), None);
+        }
     }
 }

@@ -46,7 +46,7 @@
 //! * **Once.** An answer that several transcripts record, because a session was resumed or
 //!   forked, counts once. What cannot be told from that is not counted, and reported.
 //! * **In proportion.** Work and bytes written are in proportion to what has changed. Without
-//!   changes, each transcript is looked at once, and nothing is opened or written.
+//!   changes, each transcript is looked at once, and none is opened, and nothing written.
 //! * **Complete.** Every answer says what it does not know: [`Status`], [`Usage::unpriced_events`],
 //!   [`Summary::untimed`], [`Summary::unresolved`]. Unknown cost is never zero.
 //! * **Kept.** A transcript that is deleted stays counted, see [`Gone`], until another one takes
@@ -83,6 +83,7 @@ mod reconcile;
 mod refresh;
 mod resolve;
 mod rollup;
+mod saved;
 mod scan;
 mod scope;
 mod sessions;
@@ -121,6 +122,7 @@ pub use prices::{
     UserPricesError, user_prices, user_prices_path,
 };
 pub use refresh::{OnProgress, Options, Progress, Refreshed, Work, open, refresh};
+pub use saved::{Glance, Remembered, Saved, glance, open_saved, remember};
 pub use source::{
     Beginning, Belongs, Event, Key, Lineage, Name, Origin, Outcome, Parser, ServiceTier, Source,
     TranscriptName,

@@ -19,6 +19,9 @@ pub struct Locations {
     pub trace: Option<PathBuf>,
     /// The file of what is known of trace databases, beside the cache.
     pub turns: PathBuf,
+    /// The file of what reports were last made of, beside the cache, see
+    /// [`remember`](crate::remember).
+    pub facts: PathBuf,
 }
 
 /// A place to look for the transcripts of a runtime.
@@ -42,6 +45,8 @@ impl Place {
 const CACHE: &str = "usage-cache.jsonl";
 /// The name of the file of what is known of trace databases.
 const TURNS: &str = "codex-turns.json";
+/// The name of the file of saved facts.
+const FACTS: &str = "usage-facts";
 /// The name of Codex's trace database.
 const TRACE: &str = "logs_2.sqlite";
 
@@ -49,7 +54,8 @@ impl Locations {
     /// These places, and the usual files in the directory `state`. No trace database is looked
     /// for.
     pub fn new(places: Vec<Place>, state: &Path) -> Self {
-        Self { places, cache: state.join(CACHE), trace: None, turns: state.join(TURNS) }
+        let [cache, turns, facts] = [CACHE, TURNS, FACTS].map(|name| state.join(name));
+        Self { places, cache, trace: None, turns, facts }
     }
 
     /// The places that the environment variables name, or else the usual ones.

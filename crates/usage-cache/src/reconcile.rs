@@ -47,6 +47,19 @@ pub(crate) struct Standing {
 }
 
 impl Standing {
+    /// That of transcripts which nobody has looked at since.
+    pub(crate) fn as_before(entries: &Entries, discovery: &Discovery) -> Self {
+        let scope = Scope::of(discovery);
+        let dirs = entries.dirs().filter(|(dir, _)| scope.reach(dir) != Reach::Outside);
+        let entries = dirs.flat_map(|(_, entries)| entries.values());
+        let mut standing = Self::default();
+        for entry in entries.filter(|entry| entry.transcript.gone_since.is_none()) {
+            let complete = entry.transcript.complete;
+            standing.add(if complete { Known::Fresh } else { Known::Stale });
+        }
+        standing
+    }
+
     pub(crate) fn add(&mut self, known: Known) {
         *self.count(known) += 1;
     }

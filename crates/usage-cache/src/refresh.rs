@@ -16,11 +16,12 @@ use crate::{
     CacheProblem, CheckpointPolicy, Databases, Locations, UsageCache,
     discover::{self, Discovery},
     entries::Entries,
-    reconcile::{self, Plan},
+    reconcile::{self, Plan, Standing},
+    saved,
     scan::Scanner,
     sessions::{self, FoundDatabase},
     store::{self, Lines, Loaded, OnDisk, Saver},
-    trace::{self, ScanProgress, ScanRequest, Updated},
+    trace::{self, PriorityTurns, ScanProgress, ScanRequest, TraceStatus, Updated},
     usage::Unread,
 };
 
@@ -143,14 +144,35 @@ pub fn open(host: Host<'_>, options: &Options) -> (UsageCache, Vec<CacheProblem>
     (usage, all_problems)
 }
 
+/// Loads the cache, and looks at no transcript: they are taken to be as they were.
+pub(crate) fn open_unlisted(
+    host: Host<'_>,
+    options: &Options,
+    refreshing: bool,
+    turns: (PriorityTurns, Option<TraceStatus>),
+) -> (UsageCache, Option<CacheProblem>) {
+    let Loaded { entries, models, problem, .. } = load(host, options);
+    let places = &options.locations.places;
+    let (roots, errors) = discover::roots(host.fs, places);
+    let discovery = Discovery {
+        sources: places.iter().map(|place| place.source).collect(),
+        roots,
+        errors,
+        database_status: sessions::believed(&entries),
+        ..Discovery::default()
+    };
+    let standing = Standing::as_before(&entries, &discovery);
+    (UsageCache::new(entries, models, discovery, standing, refreshing, turns), problem)
+}
+
 /// Reads what is new in the transcripts and saves what is known to the cache file.
 ///
 /// The answers are exact whatever becomes of the cache file: if it is lost, damaged, locked or
 /// cannot be written, only time is lost, and [`Refreshed::problems`] says so. Transcripts that
 /// cannot be read are reported by [`UsageCache::status`].
 ///
-/// If nothing has changed, each transcript is looked at once, the cache is read once, and
-/// nothing is opened or written.
+/// If nothing has changed, each transcript is looked at once, the cache and the
+/// [saved](crate::remember) facts are read once, and nothing else is opened, and nothing written.
 pub fn refresh(host: Host<'_>, options: &Options, on_progress: OnProgress<'_>) -> Refreshed {
     let started = host.clock.monotonic();
     let discovery = discover_files(host, options);
@@ -194,11 +216,12 @@ pub fn refresh(host: Host<'_>, options: &Options, on_progress: OnProgress<'_>) -
     let (updated, flow) = read_trace(host, options, flow, progress, on_progress);
     problems.extend(updated.problems.into_iter().map(CacheProblem::Turns));
 
-    let Run { entries, standing, mut work, .. } = run;
+    let Run { entries, standing, mut work, saved, .. } = run;
     work.elapsed = host.clock.monotonic().saturating_sub(started);
     let models = models.into_inner().unwrap_or_else(PoisonError::into_inner);
     let turns = (updated.turns, updated.status);
     let usage = UsageCache::new(entries, models, discovery, standing, false, turns);
+    let usage = usage.saved_as(saved);
     Refreshed { usage, work, problems, interrupted: flow.is_break() }
 }
 
@@ -214,7 +237,10 @@ fn unchanged(
     let (flow, progress) = (ControlFlow::Continue(()), Progress::default());
     let (updated, flow) = read_trace(host, options, flow, progress, on_progress);
     let Updated { turns, status: trace, problems } = updated;
-    let usage = UsageCache::unread(Unread { lines, discovery, trace }, turns);
+    let complete = lines.complete();
+    let memo = complete.and_then(|complete| saved::recall(host, options, complete, turns.key()));
+    let unread = Unread { lines, discovery, trace };
+    let usage = UsageCache::unread(unread, turns, complete, memo);
     let elapsed = host.clock.monotonic().saturating_sub(started);
     let work = Work { elapsed, ..Work::default() };
     let problems = problems.into_iter().map(CacheProblem::Turns).collect();

@@ -115,6 +115,12 @@ pub(crate) fn list_known(discovery: &mut Discovery, entries: &Entries) {
     }
 }
 
+/// How the databases stood of which all was known.
+pub(crate) fn believed(entries: &Entries) -> Vec<DatabaseStatus> {
+    let paths = entries.databases.keys().cloned();
+    paths.map(|path| DatabaseStatus { path, problem: None }).collect()
+}
+
 /// Adds the sessions of the databases to what was found.
 pub(crate) fn list(
     databases: Option<&dyn Databases>,

@@ -239,7 +239,7 @@ pub enum Beginning {
 }
 
 /// A name of something, as 64 bits of hash: enough to tell millions apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key(pub u64);
 
 impl Key {

@@ -8,15 +8,16 @@ use std::{
 use common_fs::{FsError, Timestamp};
 
 use crate::{
-    DatabaseStatus, Gone, Name, TranscriptName,
+    DatabaseStatus, Facts, Gone, Name, Prices, TranscriptName,
     discover::{Discovery, Root},
     entries::{Entries, Entry},
     models::Models,
     reconcile::{Plan, Standing, reconcile},
     resolve::{Numbered, Resolution},
+    saved::{Basis, Memo},
     scope::{Reach, Scope},
     sessions,
-    store::Lines,
+    store::{Complete, Lines},
     trace::{PriorityTurns, TraceStatus},
     transcript::Transcript,
 };
@@ -31,6 +32,17 @@ pub struct UsageCache {
     /// The same, as long as nobody has asked for it.
     unread: Mutex<Option<Unread>>,
     turns: PriorityTurns,
+    /// What the cache file says last, if it knows all of this and nothing else.
+    complete: Option<Complete>,
+    /// What is known without it.
+    recalled: Option<Recalled>,
+}
+
+/// Facts that were saved, and how complete they are.
+#[derive(Debug)]
+struct Recalled {
+    facts: Facts,
+    status: Status,
 }
 
 /// All that was found is known, from these lines.
@@ -158,11 +170,46 @@ impl UsageCache {
         (turns, trace): (PriorityTurns, Option<TraceStatus>),
     ) -> Self {
         let known = Known::new(entries, models, discovery, standing, refreshing, trace);
-        Self { known: OnceLock::from(known), unread: Mutex::new(None), turns }
+        Self {
+            known: OnceLock::from(known),
+            unread: Mutex::new(None),
+            turns,
+            complete: None,
+            recalled: None,
+        }
     }
 
-    pub(crate) fn unread(unread: Unread, turns: PriorityTurns) -> Self {
-        Self { known: OnceLock::new(), unread: Mutex::new(Some(unread)), turns }
+    /// The same, if the cache file knows all of it, and says this last.
+    pub(crate) fn saved_as(self, complete: Option<Complete>) -> Self {
+        Self { complete, ..self }
+    }
+
+    pub(crate) fn unread(
+        mut unread: Unread,
+        turns: PriorityTurns,
+        complete: Option<Complete>,
+        memo: Option<Memo>,
+    ) -> Self {
+        let recalled = memo.map(|Memo { facts, counts, .. }| {
+            let roots = unread.discovery.roots.clone();
+            Recalled { facts, status: counts.status(roots, unread.trace.take()) }
+        });
+        let unread = Mutex::new(Some(unread));
+        Self { known: OnceLock::new(), unread, turns, complete, recalled }
+    }
+
+    /// What facts at these prices are made of, if that has a name.
+    pub(crate) fn basis(&self, gone: Gone, prices: &Prices) -> Option<Basis> {
+        let (turns, prices) = (self.turns.key(), prices.key());
+        self.complete.map(|complete| Basis { complete, turns, prices, gone })
+    }
+
+    pub(crate) fn saved_facts(&self) -> Option<&Facts> {
+        self.recalled.as_ref().map(|recalled| &recalled.facts)
+    }
+
+    pub(crate) fn complete(&self) -> Option<Complete> {
+        self.complete
     }
 
     fn known(&self) -> &Known {
@@ -180,7 +227,16 @@ impl UsageCache {
 
     /// How complete the answers are.
     pub fn status(&self) -> &Status {
-        &self.known().status
+        self.recalled.as_ref().map_or_else(|| &self.known().status, |recalled| &recalled.status)
+    }
+
+    /// The same, to be kept.
+    pub fn into_status(self) -> Status {
+        if let Some(Recalled { status, .. }) = self.recalled {
+            return status;
+        }
+        self.known();
+        self.known.into_inner().unwrap_or_else(|| Unread::default().read()).status
     }
 
     /// The paths of the transcripts that exist no more, sorted.

@@ -114,6 +114,15 @@ pub struct NotADay {
 }
 
 impl Day {
+    /// When it begins in UTC: within a day of when it does in any zone.
+    pub(crate) fn in_utc(self) -> Timestamp {
+        let midnight = TimeZone::UTC.to_timestamp(self.0.to_datetime(civil::Time::midnight()));
+        let nanos = midnight.ok().and_then(|midnight| i64::try_from(midnight.as_nanosecond()).ok());
+        // Before 1677, or after 2262.
+        let far = if self.0.year() < 1970 { i64::MIN } else { i64::MAX };
+        Timestamp::from_unix_nanos(nanos.unwrap_or(far))
+    }
+
     /// The year and the month.
     pub fn month(self) -> (i16, i8) {
         (self.0.year(), self.0.month())

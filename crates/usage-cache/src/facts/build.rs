@@ -3,6 +3,7 @@ use std::{borrow::Cow, collections::HashMap, ffi::OsStr, path::Path};
 use super::{
     Facts, Session, SourceFacts,
     cells::{Cell, CellKey, Cells, Kind, Span},
+    sessions::Sessions,
 };
 use crate::{
     Gone, Model, Name, NanoUsd, Prices, ServiceTier, TokenCounts, Unresolved, UsageCache, archived,
@@ -20,6 +21,14 @@ use crate::{
 impl UsageCache {
     /// Decides who counts what, and prices what has no recorded cost.
     pub fn facts(&self, gone: Gone, prices: &Prices) -> Facts {
+        let basis = self.basis(gone, prices);
+        if let Some(facts) = self.saved_facts().filter(|facts| facts.basis() == basis) {
+            return facts.clone();
+        }
+        Facts { basis, ..self.made_facts(gone, prices) }
+    }
+
+    fn made_facts(&self, gone: Gone, prices: &Prices) -> Facts {
         let mut building = Building {
             models: self.models(),
             resolution: self.resolution(gone),
@@ -209,7 +218,14 @@ impl Building<'_> {
             sums.entry(cell.key).and_modify(|sum| sum.add(&cell)).or_insert(cell);
         }
         let by_source = Cells::new(sums.into_values().collect());
-        Facts { sources, models: models.list().to_vec(), sessions, by_source, by_session }
+        Facts {
+            sources,
+            models: models.list().to_vec(),
+            sessions: Sessions::new(sessions),
+            by_source,
+            by_session,
+            basis: None,
+        }
     }
 }
 

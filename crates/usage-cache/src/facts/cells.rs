@@ -131,6 +131,18 @@ impl Cells {
         Self { bytes }
     }
 
+    /// Cells that were [written](Self::bytes) earlier; `None` if these bytes are none.
+    pub(super) fn from_bytes(bytes: Vec<u8>) -> Option<Self> {
+        let cells = Self { bytes };
+        let mut iter = cells.iter();
+        iter.by_ref().for_each(drop);
+        iter.rest.is_empty().then_some(cells)
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     pub(super) fn iter(&self) -> Iter<'_> {
         Iter { rest: &self.bytes, last: Last::default() }
     }
@@ -215,7 +227,10 @@ impl Iterator for Iter<'_> {
     type Item = Cell;
 
     fn next(&mut self) -> Option<Cell> {
-        self.last.take(&mut self.rest)
+        let mut rest = self.rest;
+        let cell = self.last.take(&mut rest)?;
+        self.rest = rest;
+        Some(cell)
     }
 }
 
@@ -260,11 +275,16 @@ mod tests {
             let decoded: Vec<Cell> = iter.by_ref().collect();
             prop_assert!(iter.rest.is_empty());
             prop_assert_eq!(decoded, expected);
+            let bytes = encoded.bytes().to_vec();
+            let cut = bytes.len().checked_sub(1).map(|end| Cells::from_bytes(bytes[..end].to_vec()));
+            prop_assert_eq!(cut.flatten(), None);
+            prop_assert_eq!(Cells::from_bytes(bytes), Some(encoded));
         }
 
         #[test]
         fn any_bytes_are_read_without_harm(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-            Cells { bytes }.iter().for_each(drop);
+            Cells { bytes: bytes.clone() }.iter().for_each(drop);
+            drop(Cells::from_bytes(bytes));
         }
     }
 }

@@ -1,11 +1,12 @@
-use std::{cmp::Reverse, collections::BTreeMap};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, HashSet},
+    ptr,
+};
 
 use common_fs::Timestamp;
 
-use super::{
-    Days, Facts, Placed, Session,
-    summary::{ByModel, add, by_cost, sum},
-};
+use super::{Days, Facts, Placed, Session, summary::sum};
 use crate::{Model, ModelUsage, Query, Usage};
 
 /// What a report tells apart, other than time.
@@ -71,6 +72,15 @@ enum Key<'f> {
 }
 
 impl Key<'_> {
+    /// Whether it is the same, without reading it where that can be told.
+    fn is(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Session(ours), Self::Session(theirs)) => ptr::eq(ours, theirs),
+            (Self::Model(ours), Self::Model(theirs)) => ptr::eq(ours, theirs),
+            _ => self == other,
+        }
+    }
+
     fn to_owned(self) -> GroupKey {
         let owned = |name: Option<&str>| name.map(str::to_owned);
         match self {
@@ -87,7 +97,8 @@ impl Key<'_> {
 
 struct Sum<'f> {
     times: (Timestamp, Timestamp),
-    by_model: ByModel<'f>,
+    /// A few, of which each is in the table once.
+    by_model: Vec<(&'f Model, Usage)>,
 }
 
 impl Facts {
@@ -98,47 +109,89 @@ impl Facts {
             By::Session | By::Project | By::Agent => self.in_sessions(query),
             By::Source | By::Model => self.cells(query),
         };
+        grouped(cells, query, by)
+    }
+
+    /// The same by session, of the last `sessions_max` alone, and how many come before them: there
+    /// can be very many of which nobody asks for more.
+    pub fn last_sessions(&self, query: &Query, sessions_max: usize) -> (Vec<Group>, usize) {
         let mut days = Days::new(query);
-        let mut sums: BTreeMap<Key<'_>, Sum<'_>> = BTreeMap::new();
-        // The cells of a session follow each other.
-        let mut current: Option<(Key<'_>, Sum<'_>)> = None;
-        for placed in cells {
-            let Some((first, last)) = placed.cell.times() else { continue };
-            if placed.cell.key.quarter.and_then(|quarter| days.day(quarter)).is_none() {
+        let mut lasts: Vec<(Timestamp, &Session)> = Vec::new();
+        for Placed { cell, session, .. } in self.in_sessions(query) {
+            let (Some((_, last)), Some(session)) = (cell.times(), session) else { continue };
+            if cell.key.quarter.and_then(|quarter| days.day(quarter)).is_none() {
                 continue;
             }
-            let Some(key) = key(&placed, by) else { continue };
-            let usage = placed.cell.usage();
-            match &mut current {
-                Some((known, sum)) if *known == key => sum.add((first, last), placed.model, usage),
-                _ => {
-                    let mut sum = Sum { times: (first, last), by_model: ByModel::new() };
-                    sum.add((first, last), placed.model, usage);
-                    merge(&mut sums, current.replace((key, sum)));
-                }
+            match lasts.last_mut() {
+                Some((known, of)) if ptr::eq(*of, session) => *known = last.max(*known),
+                _ => lasts.push((last, session)),
             }
         }
-        merge(&mut sums, current);
-        let mut groups: Vec<Group> = sums.into_iter().map(|(key, sum)| group(key, sum)).collect();
-        match by {
-            By::Session => groups.sort_by_key(|group| group.last),
-            By::Project | By::Agent | By::Source | By::Model => {
-                groups.sort_by_key(|group| Reverse((group.usage.cost, group.usage.tokens.total)));
-            }
+        let before = lasts.len().saturating_sub(sessions_max);
+        if let Some(earlier) = before.checked_sub(1) {
+            lasts.select_nth_unstable(earlier);
         }
-        groups
+        let asked: HashSet<*const Session> =
+            lasts.iter().skip(before).map(|(_, session)| ptr::from_ref(*session)).collect();
+        let is_asked = |placed: &Placed<'_>| {
+            placed.session.is_some_and(|session| asked.contains(&ptr::from_ref(session)))
+        };
+        (grouped(self.in_sessions(query).filter(is_asked), query, By::Session), before)
     }
+}
+
+fn grouped<'f>(cells: impl Iterator<Item = Placed<'f>>, query: &Query, by: By) -> Vec<Group> {
+    let mut days = Days::new(query);
+    let mut sessions: Vec<(Key<'_>, Sum<'_>)> = Vec::new();
+    let mut sums: BTreeMap<Key<'_>, Sum<'_>> = BTreeMap::new();
+    // The cells of a session follow each other, and no other session is equal to it.
+    let mut take = |over| match over {
+        Some((key @ Key::Session(_), sum)) => sessions.push((key, sum)),
+        Some((key, sum)) => merge(&mut sums, key, sum),
+        None => (),
+    };
+    let mut current: Option<(Key<'_>, Sum<'_>)> = None;
+    for placed in cells {
+        let Some((first, last)) = placed.cell.times() else { continue };
+        if placed.cell.key.quarter.and_then(|quarter| days.day(quarter)).is_none() {
+            continue;
+        }
+        let Some(key) = key(&placed, by) else { continue };
+        let usage = placed.cell.usage();
+        match &mut current {
+            Some((known, sum)) if known.is(key) => sum.add((first, last), placed.model, usage),
+            _ => {
+                let mut sum = Sum { times: (first, last), by_model: Vec::new() };
+                sum.add((first, last), placed.model, usage);
+                take(current.replace((key, sum)));
+            }
+        }
+    }
+    take(current);
+    sessions
+        .sort_by(|(a, a_sum), (b, b_sum)| a_sum.times.1.cmp(&b_sum.times.1).then_with(|| a.cmp(b)));
+    let sums = sessions.into_iter().chain(sums);
+    let mut groups: Vec<Group> = sums.map(|(key, sum)| group(key, sum)).collect();
+    match by {
+        By::Session => (),
+        By::Project | By::Agent | By::Source | By::Model => {
+            groups.sort_by_key(|group| Reverse((group.usage.cost, group.usage.tokens.total)));
+        }
+    }
+    groups
 }
 
 impl<'f> Sum<'f> {
     fn add(&mut self, (first, last): (Timestamp, Timestamp), model: &'f Model, usage: Usage) {
         self.times = (self.times.0.min(first), self.times.1.max(last));
-        add(&mut self.by_model, model, usage);
+        match self.by_model.iter_mut().find(|(known, _)| ptr::eq(*known, model)) {
+            Some((_, sum)) => *sum = *sum + usage,
+            None => self.by_model.push((model, usage)),
+        }
     }
 }
 
-fn merge<'f>(sums: &mut BTreeMap<Key<'f>, Sum<'f>>, new: Option<(Key<'f>, Sum<'f>)>) {
-    let Some((key, new)) = new else { return };
+fn merge<'f>(sums: &mut BTreeMap<Key<'f>, Sum<'f>>, key: Key<'f>, new: Sum<'f>) {
     match sums.get_mut(&key) {
         Some(sum) => new.by_model.into_iter().for_each(|(model, usage)| {
             sum.add(new.times, model, usage);
@@ -160,7 +213,10 @@ fn key<'f>(placed: &Placed<'f>, by: By) -> Option<Key<'f>> {
 }
 
 fn group(key: Key<'_>, Sum { times: (first, last), by_model }: Sum<'_>) -> Group {
-    let models = by_cost(by_model);
+    let models = by_model.into_iter();
+    let mut models: Vec<ModelUsage> =
+        models.map(|(model, usage)| ModelUsage { model: model.clone(), usage }).collect();
+    ModelUsage::sort(&mut models);
     let usage = sum(models.iter().map(|model| model.usage));
     Group { key: key.to_owned(), first, last, usage, models }
 }

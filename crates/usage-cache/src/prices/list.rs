@@ -3,7 +3,7 @@ use std::sync::{Arc, LazyLock};
 use common_fs::Timestamp;
 
 use super::{Price, PriceEntry, convert, name, wire};
-use crate::ServiceTier;
+use crate::{Key, ServiceTier};
 
 /// The prices that come with the program.
 const BUILTIN: &str = include_str!("../../data/prices.json");
@@ -22,6 +22,8 @@ struct Content {
     /// The same, to look up.
     dated: Vec<Dated>,
     skipped: Vec<(String, String)>,
+    /// Of the text or the entries that it was made of.
+    key: Key,
 }
 
 /// A list of prices that cannot be read.
@@ -78,25 +80,24 @@ impl PriceList {
     /// (`model_prices_and_context_window.json`) or models.dev (`api.json`), of which the prices
     /// per token are taken.
     pub fn parse(text: &str) -> Result<Self, PriceListError> {
-        match wire::read(text) {
-            Ok(entries) => Self::new(entries),
+        let (entries, skipped) = match wire::read(text) {
+            Ok(entries) => (entries, Vec::new()),
             Err(error) => match convert::read(text) {
-                Some(read) => {
-                    let mut list = Self::content(read.entries)?;
-                    list.skipped = read.skipped;
-                    Ok(Self(Arc::new(list)))
-                }
-                None => Err(error),
+                Some(read) => (read.entries, read.skipped),
+                None => return Err(error),
             },
-        }
+        };
+        let content = Self::content(entries, Key::of(&[b"text", text.as_bytes()]))?;
+        Ok(Self(Arc::new(Content { skipped, ..content })))
     }
 
     /// A list of these prices, in any order.
     pub fn new(entries: Vec<PriceEntry>) -> Result<Self, PriceListError> {
-        Self::content(entries).map(|content| Self(Arc::new(content)))
+        let key = Key::of(&[b"entries", format!("{entries:?}").as_bytes()]);
+        Self::content(entries, key).map(|content| Self(Arc::new(content)))
     }
 
-    fn content(mut entries: Vec<PriceEntry>) -> Result<Content, PriceListError> {
+    fn content(mut entries: Vec<PriceEntry>, key: Key) -> Result<Content, PriceListError> {
         entries.sort_by(|a, b| a.key().cmp(&b.key()));
         let twice = entries.windows(2).find_map(|pair| match pair {
             [a, b] if a.key() == b.key() => Some(a),
@@ -110,7 +111,12 @@ impl PriceList {
         let dated = entries
             .iter()
             .map(|entry| Dated { from: entry.from, prices: tiers.map(|tier| entry.price(tier)) });
-        Ok(Content { dated: dated.collect(), entries, skipped: Vec::new() })
+        Ok(Content { dated: dated.collect(), entries, skipped: Vec::new(), key })
+    }
+
+    /// What tells this list from others.
+    pub(crate) fn key(&self) -> Key {
+        self.0.key
     }
 
     /// All prices, by provider, model and time.

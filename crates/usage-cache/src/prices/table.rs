@@ -1,6 +1,7 @@
 use std::{
     cell::RefCell,
     collections::HashMap,
+    os::unix::ffi::OsStrExt as _,
     path::{Path, PathBuf},
 };
 
@@ -8,7 +9,7 @@ use common_fs::Timestamp;
 
 use super::{Price, PriceList, estimate, list::Dated};
 use crate::{
-    Model, NanoUsd, ServiceTier, TokenCounts,
+    Key, Model, NanoUsd, ServiceTier, TokenCounts,
     rollup::{Bucket, PriceClass, Quarter},
 };
 
@@ -27,6 +28,8 @@ pub struct Prices {
     by_dir: Vec<(PathBuf, Table)>,
     /// The first to be asked first.
     lists: Vec<PriceList>,
+    /// Made of all that was done to make these, in that order.
+    key: Key,
 }
 
 type Table = HashMap<Model, Price>;
@@ -44,23 +47,31 @@ impl Prices {
 
     /// These, and where they know none, the prices that come with the program.
     pub fn with_builtin(mut self) -> Self {
-        self.lists.push(PriceList::builtin());
+        let list = PriceList::builtin();
+        self.fold(&[b"last", &list.key().0.to_le_bytes()]);
+        self.lists.push(list);
         self
     }
 
     /// Adds a list, to be asked before the other lists.
     pub fn add_list(&mut self, list: PriceList) {
+        self.fold(&[b"first", &list.key().0.to_le_bytes()]);
         self.lists.insert(0, list);
     }
 
     /// Sets the price of a model of a provider for usual requests, unless it has one. It holds
     /// for exactly these names.
     pub fn add(&mut self, provider: &str, model: &str, price: Price) {
+        let text = format!("{price:?}");
+        self.fold(&[b"all", provider.as_bytes(), model.as_bytes(), text.as_bytes()]);
         self.common.entry(key(provider, model)).or_insert(price);
     }
 
     /// As [`add`](Self::add), for the transcripts below `dir`; there it comes before others.
     pub fn add_below(&mut self, dir: &Path, provider: &str, model: &str, price: Price) {
+        let (dir_bytes, text) = (dir.as_os_str().as_bytes(), format!("{price:?}"));
+        let (provider_bytes, model_bytes) = (provider.as_bytes(), model.as_bytes());
+        self.fold(&[b"below", dir_bytes, provider_bytes, model_bytes, text.as_bytes()]);
         let known = self.by_dir.iter().position(|(known, _)| known == dir);
         let at = known.unwrap_or_else(|| {
             self.by_dir.push((dir.to_owned(), Table::new()));
@@ -69,6 +80,16 @@ impl Prices {
         if let Some((_, table)) = self.by_dir.get_mut(at) {
             table.entry(key(provider, model)).or_insert(price);
         }
+    }
+
+    /// What tells these from other prices. The same prices can have several, if they were put
+    /// together otherwise.
+    pub(crate) fn key(&self) -> Key {
+        self.key
+    }
+
+    fn fold(&mut self, parts: &[&[u8]]) {
+        self.key = Key::of(&[&self.key.0.to_le_bytes(), &Key::of(parts).0.to_le_bytes()]);
     }
 
     /// The prices for the transcripts in `dir`.

@@ -19,7 +19,7 @@ use crate::{
     reconcile::{Known, Plan, Standing, reconcile},
     scan::{Reading, Scanned},
     sessions::{FoundDatabase, KnownDatabase},
-    store::Saver,
+    store::{Complete, Saver},
     transcript::Transcript,
 };
 
@@ -41,6 +41,8 @@ pub(super) struct Run<'r> {
     changed: BTreeSet<PathBuf>,
     /// What was found, if all of it is known.
     complete: Option<Key>,
+    /// The same, if it was saved.
+    pub(super) saved: Option<Complete>,
 }
 
 impl<'r> Run<'r> {
@@ -64,6 +66,7 @@ impl<'r> Run<'r> {
             checkpoint: Checkpoint::new(options.checkpoint, clock.monotonic()),
             changed: BTreeSet::new(),
             complete: None,
+            saved: None,
         }
     }
 
@@ -162,6 +165,7 @@ impl<'r> Run<'r> {
             let written = saver.written();
             self.work.writes = written.writes;
             self.work.written_bytes = written.bytes;
+            self.saved = saver.complete();
         }
     }
 

@@ -37,6 +37,18 @@ fn try_read(host: Host<'_>, path: &Path, found: Key) -> Result<Option<Lines>, Fs
     Ok(lines.filter(|lines| lines.are_sound() && knows(&lines.0, found)))
 }
 
+/// What the cache file says last, if that is that all is known. The lines before are not looked
+/// at.
+pub(crate) fn last_complete(host: Host<'_>, path: &Path) -> Option<Complete> {
+    let (dir, name) = open_parent(host.fs, path).ok()?;
+    let file = dir.open(&name, Access::Read).ok()?;
+    let stat = file.stat().ok()?;
+    if !is_trusted(&stat, host.processes.identity().uid) {
+        return None;
+    }
+    complete(&tail(file.as_ref(), stat.size_bytes).ok()?)
+}
+
 /// The last bytes of a file.
 fn tail(file: &dyn File, size_bytes: u64) -> Result<Vec<u8>, FsError> {
     let mut tail = vec![0; LAST_LINE_BYTES];
@@ -47,7 +59,11 @@ fn tail(file: &dyn File, size_bytes: u64) -> Result<Vec<u8>, FsError> {
 }
 
 fn knows(end: &[u8], found: Key) -> bool {
-    last_line(end).and_then(format::read_complete).is_some_and(|complete| complete.found == found)
+    complete(end).is_some_and(|complete| complete.found == found)
+}
+
+fn complete(end: &[u8]) -> Option<Complete> {
+    last_line(end).and_then(format::read_complete)
 }
 
 fn last_line(end: &[u8]) -> Option<&[u8]> {
@@ -59,8 +75,7 @@ fn last_line(end: &[u8]) -> Option<&[u8]> {
 impl Lines {
     /// Whether all lines are those that were there when the last one was written.
     fn are_sound(&self) -> bool {
-        let Some(last) = last_line(&self.0).and_then(format::read_complete) else { return false };
-        let Complete { before, .. } = last;
+        let Some(Complete { before, .. }) = self.complete() else { return false };
         let mut lines = self.iter();
         let Some(header) = lines.next() else { return false };
         let mut folded = fold_sum(0, header);
@@ -73,6 +88,11 @@ impl Lines {
             folded = fold_sum(folded, line);
         }
         matched && format::read_header(header) == Usable::Yes
+    }
+
+    /// What the last one says.
+    pub(crate) fn complete(&self) -> Option<Complete> {
+        complete(&self.0)
     }
 
     /// The lines, without their ends.

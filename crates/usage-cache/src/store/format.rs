@@ -98,11 +98,11 @@ pub(super) enum Content {
 
 /// That all that was found is known, from the lines before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Complete {
+pub(crate) struct Complete {
     /// [What was found](crate::discover::Discovery::key).
-    pub(super) found: Key,
+    pub(crate) found: Key,
     /// The [sums](crate::wire::fold_sums) of all lines before.
-    pub(super) before: u64,
+    pub(crate) before: u64,
 }
 
 #[derive(Serialize, Deserialize)]

@@ -54,6 +54,8 @@ pub(crate) struct Saver<'d> {
     on_disk: OnDisk,
     /// The [sums](fold_sums) of the lines on disk.
     sums: u64,
+    /// What the last line on disk says, if that all is known.
+    complete: Option<Complete>,
     written: Written,
 }
 
@@ -87,7 +89,7 @@ impl<'d> Saver<'d> {
         temp::sweep_orphans(dir, host.processes, host.clock.now()).ok();
         let written = Written::default();
         let (name, on_disk, sums) = (name.to_owned(), loaded.on_disk, loaded.sums);
-        Ok(Some(Self { dir, name, guard, owner, on_disk, sums, written }))
+        Ok(Some(Self { dir, name, guard, owner, on_disk, sums, complete: None, written }))
     }
 
     /// Whether the file is still as it was loaded.
@@ -115,6 +117,11 @@ impl<'d> Saver<'d> {
         self.written
     }
 
+    /// What was saved last, if that all is known.
+    pub(crate) fn complete(&self) -> Option<Complete> {
+        self.complete
+    }
+
     /// Saves the entries at `changed`; paths without an entry are forgotten. With `found`, that
     /// all of that is known then.
     pub(crate) fn save(
@@ -128,8 +135,9 @@ impl<'d> Saver<'d> {
         if !(self.guard.is_valid().map_err(unsaved)? && self.is_unchanged().map_err(unsaved)?) {
             return Err(CacheProblem::Changed { path: self.dir.path().join(&self.name) });
         }
+        self.complete = None;
         let saved = match self.on_disk {
-            OnDisk::Untouchable => Ok(()),
+            OnDisk::Untouchable => return Ok(()),
             OnDisk::Append(seen) => self.append(entries, models, (changed, found), seen),
             OnDisk::SetAside(_) => {
                 self.set_aside().and_then(|()| self.replace(entries, models, found))
@@ -170,7 +178,7 @@ impl<'d> Saver<'d> {
         lines.extend(removed);
         // The same is true of what is only right if all else is there.
         lines.extend(databases);
-        let sums = complete(&mut lines, self.sums, found);
+        let (sums, complete) = complete(&mut lines, self.sums, found);
         let new_len = seen.size_bytes + lines.len() as u64;
         let live = live_bytes(entries, &saved);
         if is_worth_compacting(live, new_len.saturating_sub(live)) {
@@ -187,7 +195,7 @@ impl<'d> Saver<'d> {
             }
             Err(error @ AppendError::InDoubt(_)) => return Err(error.into()),
         }
-        self.sums = sums;
+        (self.sums, self.complete) = (sums, complete);
         self.written.writes += 1;
         self.written.bytes += lines.len() as u64;
         for (path, now) in saved {
@@ -227,7 +235,7 @@ impl<'d> Saver<'d> {
             }
         }
         lines.extend(databases);
-        sums = complete(&mut lines, sums, found);
+        let (sums, complete) = complete(&mut lines, sums, found);
         file.write(&lines)?;
         bytes += lines.len() as u64;
         let committed = file.commit();
@@ -241,7 +249,7 @@ impl<'d> Saver<'d> {
             }
         }
         let stat = self.dir.stat(&self.name)?;
-        self.sums = sums;
+        (self.sums, self.complete) = (sums, complete);
         self.on_disk = OnDisk::Append(Seen { id: stat.id, size_bytes: stat.size_bytes });
         self.written.writes += 1;
         self.written.bytes += bytes;
@@ -266,12 +274,13 @@ impl<'d> Saver<'d> {
 
 /// Takes the sums of lines into those of the lines before, and adds the line that says that all
 /// that was found is known then.
-fn complete(lines: &mut Vec<u8>, sums: u64, found: Option<Key>) -> u64 {
+fn complete(lines: &mut Vec<u8>, sums: u64, found: Option<Key>) -> (u64, Option<Complete>) {
     let before = fold_sums(sums, lines);
-    let Some(found) = found else { return before };
-    let line = format::complete_line(Complete { found, before }).line;
+    let Some(found) = found else { return (before, None) };
+    let complete = Complete { found, before };
+    let line = format::complete_line(complete).line;
     lines.extend_from_slice(&line);
-    fold_sums(before, &line)
+    (fold_sums(before, &line), Some(complete))
 }
 
 impl Entry {

@@ -31,6 +31,19 @@ impl PriorityTurns {
         self.known.get(&turn).map(|known| known.model.as_deref())
     }
 
+    /// What tells these from others, as far as it matters to costs.
+    pub(crate) fn key(&self) -> Key {
+        let turns = self.known.iter().map(|(turn, known)| {
+            let model: &[&[u8]] = match &known.model {
+                Some(model) => &[model.as_bytes()],
+                None => &[],
+            };
+            Key::of(&[[&turn.0.to_le_bytes()[..]].as_slice(), model].concat()).0
+        });
+        // Of whatever order.
+        Key(turns.fold(0, u64::wrapping_add))
+    }
+
     /// How many turns are known.
     pub fn len(&self) -> usize {
         self.known.len()

@@ -280,3 +280,15 @@ proptest! {
         prop_assert!(apart, "windows of one source do not overlap");
     }
 }
+
+#[test]
+fn the_last_sessions_are_the_end_of_all_sessions() {
+    let facts = facts(&some_of_all());
+    let sessions = facts.groups(&all(), By::Session);
+    assert!(2 < sessions.len(), "{sessions:?}");
+    for sessions_max in 0..=sessions.len() + 1 {
+        let before = sessions.len().saturating_sub(sessions_max);
+        let last = facts.last_sessions(&all(), sessions_max);
+        assert_eq!(last, (sessions[before..].to_vec(), before));
+    }
+}

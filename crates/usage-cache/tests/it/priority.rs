@@ -4,8 +4,8 @@ use std::path::Path;
 
 use common_fs::sim::Sim;
 use usage_cache::{
-    CacheProblem, Codex, Databases, DbProblem, DbProblemKind, Locations, Options, Place, Prices,
-    Query, SessionDb, Summary, Usage, UsageCache, Zone,
+    CacheProblem, Codex, Databases, DbProblem, DbProblemKind, Facts, Gone, Locations, Options,
+    Place, Prices, Query, Remembered, SessionDb, Summary, Usage, UsageCache, Zone,
     trace::{TraceDb, TurnsProblem},
 };
 
@@ -374,4 +374,32 @@ fn a_file_that_cannot_be_used_costs_a_scan() {
     let usage = machine.refresh();
     let status = usage.status().trace.as_ref().unwrap();
     assert_eq!((status.cursor, status.known_turns), (0, 1));
+}
+
+/// Saved facts know at which costs they were made.
+#[test]
+fn turns_that_became_known_change_what_was_saved() {
+    let machine = Machine::new(&[("p", "gpt-5.5", USUAL)]);
+    let usage = machine.refresh();
+    let facts = usage.facts(Gone::Include, &Prices::builtin());
+    let remember = |usage: &UsageCache, facts: &Facts| {
+        usage_cache::remember(machine.sim.host(), &machine.options, usage, facts).unwrap()
+    };
+    assert_eq!(remember(&usage, &facts), Remembered::Saved);
+    let before = machine.usage();
+    assert_eq!(before, facts.summary(&Query::all(Zone::utc())).totals);
+    machine.trace(&[request("p", "gpt-5.5")]);
+    let usage = machine.refresh();
+    let facts = usage.facts(Gone::Include, &Prices::builtin());
+    let now = facts.summary(&Query::all(Zone::utc())).totals;
+    assert!(before.cost < now.cost, "{before:?} {now:?}");
+    let saved = usage_cache::open_saved(
+        machine.sim.host(),
+        &machine.options,
+        Gone::Include,
+        &Prices::builtin(),
+    );
+    assert_eq!(saved.facts.summary(&Query::all(Zone::utc())).totals, now);
+    assert_eq!(remember(&usage, &facts), Remembered::Saved);
+    assert_eq!(machine.usage(), now);
 }

@@ -1,19 +1,20 @@
 //! Law 1: whatever happens to the transcripts, the cache and the machine, a refresh finds what a
 //! scan from nothing finds.
 
-use std::{ops::ControlFlow, path::Path, time::Duration};
+use std::{ops::ControlFlow, path::Path, sync::Arc, time::Duration};
 
 use common_fs::{
-    observe::Errno,
+    Host,
+    observe::{Errno, ObservedFs},
     sim::{Faults, Sim},
 };
 use proptest::{prelude::*, sample::select};
-use usage_cache::{Gone, Prices, Query, Summary, UsageCache, Zone};
+use usage_cache::{Gone, Prices, Query, Saved, Summary, UsageCache, Zone};
 
 use crate::{
     runtime::{self, DATABASE, Runtime},
     sweep::{Sweep, archives_of, restore_slowly},
-    world::{CACHE, World, all, answer_at, path},
+    world::{CACHE, FACTS, World, all, answer_at, path},
 };
 
 const FILES: usize = 4;
@@ -41,6 +42,8 @@ enum Step {
     Wait(Duration),
     Sync,
     Refresh,
+    /// What came of a refresh is saved, or that fails, or is damaged since.
+    Remember(Gone, Mishap),
     /// A refresh is broken off after so many reports of progress.
     BreakOff(usize),
     /// One operation of a refresh fails, or all from there on: the process was killed.
@@ -48,6 +51,55 @@ enum Step {
     Kill(prop::sample::Index),
     /// The same, and then the power goes.
     PowerCut(prop::sample::Index, u64),
+}
+
+/// What happens to saved facts.
+#[derive(Clone, Copy, Debug)]
+enum Mishap {
+    None,
+    /// The process was killed at one operation.
+    Kill(usize),
+    /// A bit is another one now.
+    Flip(prop::sample::Index),
+    Cut(prop::sample::Index),
+}
+
+impl Mishap {
+    fn any() -> impl Strategy<Value = Self> {
+        let at = any::<prop::sample::Index>;
+        prop_oneof![
+            4 => Just(Self::None),
+            2 => (0_usize..12).prop_map(Self::Kill),
+            1 => at().prop_map(Self::Flip),
+            1 => at().prop_map(Self::Cut),
+        ]
+    }
+}
+
+/// Saves the facts of a refresh at no prices.
+fn remember(world: &World, gone: Gone, mishap: Mishap) {
+    let usage = world.refresh().usage;
+    let facts = usage.facts(gone, &Prices::none());
+    let faults = match mishap {
+        Mishap::Kill(nth) => Faults::none().die(nth),
+        Mishap::None | Mishap::Flip(_) | Mishap::Cut(_) => Faults::none(),
+    };
+    let fs = ObservedFs::new(world.sim.fs.clone(), Arc::new(faults));
+    let host = Host { fs: &fs, ..world.sim.host() };
+    usage_cache::remember(host, &world.options, &usage, &facts).ok();
+    let Some(mut content) = world.sim.fs.content(FACTS).filter(|content| !content.is_empty())
+    else {
+        return;
+    };
+    match mishap {
+        Mishap::Flip(at) => {
+            let at = at.index(content.len());
+            content[at] ^= 4;
+            world.sim.fs.put(FACTS, &content);
+        }
+        Mishap::Cut(at) => world.sim.fs.put(FACTS, &content[..at.index(content.len())]),
+        Mishap::None | Mishap::Kill(_) => (),
+    }
 }
 
 /// Whether there is a refresh between two steps.
@@ -89,6 +141,8 @@ fn step(runtime: Runtime) -> impl Strategy<Value = Step> {
         2 => (0_u64..30_000).prop_map(|millis| Step::Wait(Duration::from_millis(millis))),
         1 => Just(Step::Sync),
         4 => Just(Step::Refresh),
+        3 => (select(vec![Gone::Include, Gone::Exclude]), Mishap::any())
+            .prop_map(|(gone, mishap)| Step::Remember(gone, mishap)),
         2 => (1_usize..4).prop_map(Step::BreakOff),
         1 => at().prop_map(Step::Fail),
         2 => at().prop_map(Step::Kill),
@@ -159,6 +213,7 @@ fn take(world: &mut World, runtime: Runtime, step: Step) {
         Step::Wait(span) => world.sim.clock.advance(span),
         Step::Sync => fs.sync_all(),
         Step::Refresh => drop(world.refresh()),
+        Step::Remember(gone, mishap) => remember(world, gone, mishap),
         Step::Fail(nth) => {
             let faults = Faults::none().fail(nth.index(operations(world)), Errno::IO);
             drop(world.refresh_with(faults));
@@ -179,12 +234,18 @@ fn take(world: &mut World, runtime: Runtime, step: Step) {
     }
 }
 
+fn present_query() -> Query {
+    let zone: Zone = "Asia/Kathmandu".parse().unwrap();
+    Query { gone: Gone::Exclude, ..Query::all(zone) }
+}
+
 /// Everything that a report says of the transcripts that exist.
 fn answers(usage: &UsageCache) -> (Summary, [u64; 2]) {
-    let zone: Zone = "Asia/Kathmandu".parse().unwrap();
-    let query = Query { gone: Gone::Exclude, ..Query::all(zone) };
     let status = usage.status();
-    (usage.summary(&query, &Prices::none()), [status.cached_files, status.unfinished_files])
+    (
+        usage.summary(&present_query(), &Prices::none()),
+        [status.cached_files, status.unfinished_files],
+    )
 }
 
 proptest! {
@@ -209,6 +270,11 @@ proptest! {
         // And the same from the cache alone.
         let (opened, _) = answers(&world.open());
         prop_assert_eq!(opened, answers(&cold).0);
+        // And from what is saved of the answers, if everything is known.
+        remember(&world, Gone::Exclude, Mishap::None);
+        prop_assert_eq!(answers(&world.refresh().usage), answers(&cold));
+        let Saved { facts, .. } = world.open_saved(Gone::Exclude);
+        prop_assert_eq!(facts.summary(&present_query()), answers(&cold).0);
     }
 
     /// Sums do not depend on how the events are spread over files, lines and days, nor on

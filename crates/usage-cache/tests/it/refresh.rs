@@ -5,7 +5,7 @@ use std::{num::NonZeroUsize, ops::ControlFlow, time::Duration};
 use common_fs::{FileKind, Host, Op, observe::Errno, sim::Faults};
 use usage_cache::{CacheProblem, Freshness, OpenClaw, Options, Place, Progress};
 
-use crate::world::{CACHE, World, all, answer, path, present, refresh, session, tokens};
+use crate::world::{CACHE, FACTS, World, all, answer, path, present, refresh, session, tokens};
 
 #[test]
 fn only_new_bytes_are_read() {
@@ -39,10 +39,10 @@ fn a_refresh_without_changes_looks_once_at_each_file_and_opens_none() {
     assert_eq!(tokens(&again.usage), 300);
     let count = |op| faults.trace().iter().filter(|(seen, _)| *seen == op).count();
     assert_eq!(again.work.writes, 0);
-    // The sessions directory, and the cache once: opened, looked at.
+    // The sessions directory, and the cache once: opened, looked at. No facts were saved.
     assert_eq!((count(Op::List), count(Op::Stat)), (2, 300 + 2));
     let opened: Vec<_> = faults.trace().into_iter().filter(|(op, _)| *op == Op::Open).collect();
-    assert_eq!(opened, [(Op::Open, CACHE.into())]);
+    assert_eq!(opened, [(Op::Open, CACHE.into()), (Op::Open, FACTS.into())]);
     for op in [Op::Create, Op::Write, Op::Sync, Op::Rename, Op::Remove, Op::Link] {
         assert_eq!(count(op), 0, "{op:?}");
     }

@@ -17,12 +17,13 @@ use common_fs::{
     sim::{Faults, Sim},
 };
 use usage_cache::{
-    CheckpointPolicy, Gone, Locations, OpenClaw, Options, Place, Prices, Query, Refreshed, Summary,
-    UsageCache, Zone,
+    CheckpointPolicy, Gone, Locations, OpenClaw, Options, Place, Prices, Query, Refreshed, Saved,
+    Summary, UsageCache, Zone,
 };
 
 pub(crate) const SESSIONS: &str = "/h/.openclaw/agents/main/sessions";
 pub(crate) const CACHE: &str = "/state/usage-cache.jsonl";
+pub(crate) const FACTS: &str = "/state/usage-facts";
 
 /// Lines longer than this are too long in these tests.
 pub(crate) const LINE_BYTES_MAX: usize = 2_000;
@@ -95,6 +96,11 @@ impl World {
 
     pub(crate) fn open(&self) -> UsageCache {
         usage_cache::open(self.sim.host(), &self.options).0
+    }
+
+    /// What was known at the last refresh, at no prices.
+    pub(crate) fn open_saved(&self, gone: Gone) -> Saved {
+        usage_cache::open_saved(self.sim.host(), &self.options, gone, &Prices::none())
     }
 
     /// What a refresh from nothing finds, without touching the cache.
