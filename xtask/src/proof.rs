@@ -9,6 +9,7 @@ mod process;
 mod reap;
 mod restart;
 mod trace_relaunch;
+mod usage_glance;
 mod usage_limits;
 mod usage_refresh;
 mod warm;
@@ -72,6 +73,8 @@ enum Scenario {
     UsageRefresh,
     /// How much memory, processor time and writing a refresh may take
     UsageLimits,
+    /// The status line, and reports from the cache alone: how much processor time each takes
+    UsageGlance,
     /// Codex's trace database: a scan from nothing, and one after a relaunch, beside a writer
     TraceRelaunch,
     /// OpenClaw's database of sessions: everything in it, exactly, beside a writer and after kills
@@ -94,6 +97,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     }
     if all || args.scenario.contains(&Scenario::UsageLimits) {
         usage_limits(args)?;
+    }
+    if all || args.scenario.contains(&Scenario::UsageGlance) {
+        usage_glance(args)?;
     }
     if all || args.scenario.contains(&Scenario::TraceRelaunch) {
         trace_relaunch(args)?;
@@ -130,6 +136,13 @@ fn usage_limits(args: &Args) -> anyhow::Result<()> {
         crate::say("usage-limits: many sessions, a line of 1 GiB, one change among many")?;
     }
     crate::say(&serde_json::to_string_pretty(&usage_limits::prove(args.quick)?)?)
+}
+
+fn usage_glance(args: &Args) -> anyhow::Result<()> {
+    if !args.json {
+        crate::say("usage-glance: the status line and reports, without a refresh")?;
+    }
+    crate::say(&serde_json::to_string_pretty(&usage_glance::prove(args.quick)?)?)
 }
 
 fn trace_relaunch(args: &Args) -> anyhow::Result<()> {

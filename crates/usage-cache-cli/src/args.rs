@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
 use usage_cache::{Day, Weekday, Zone};
@@ -32,6 +32,7 @@ Examples:
   usage-cache project --source claude          what each project cost in Claude Code
   usage-cache blocks --active                  this five-hour window, and what it comes to
   usage-cache daily --json | jq .totals        for programs
+  usage-cache statusline                       one line, at once, for a prompt or a status bar
   usage-cache demo                             on made-up data
 
 Environment:
@@ -81,7 +82,15 @@ pub(crate) enum Command {
     /// used, and what it comes to at this rate.
     Blocks(BlocksArgs),
     /// Read what is new in the transcripts, and say what that took
-    Refresh(JsonArgs),
+    Refresh(RefreshArgs),
+    /// One line for a prompt or an agent's status bar, at once
+    ///
+    /// It reads what reports have saved, which takes some milliseconds however many transcripts
+    /// there are, waits for nothing, and always succeeds. A refresh is started in the background, so
+    /// that the next line is up to date. `~` marks what may be out of date, `*` what costs more, as
+    /// some of it has no known price.
+    #[command(after_help = STATUSLINE_HELP)]
+    Statusline(StatuslineArgs),
     /// How complete the cache is, without reading any transcript
     Status(JsonArgs),
     /// Codex's trace database, which tells the turns that had priority and cost more
@@ -174,6 +183,9 @@ pub(crate) struct ReportArgs {
     /// Show so many rows: the latest, or the costliest where they are in order of cost
     #[arg(long, value_name = "ROWS")]
     pub(crate) limit: Option<usize>,
+    /// Answer from the cache alone, as it was last saved, and look for no transcripts
+    #[arg(long)]
+    pub(crate) no_refresh: bool,
 }
 
 #[derive(Clone, Debug, ClapArgs)]
@@ -219,6 +231,44 @@ impl From<WeekStart> for Weekday {
         }
     }
 }
+
+#[derive(Clone, Copy, Debug, ClapArgs)]
+pub(crate) struct RefreshArgs {
+    /// Print one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Print nothing, unless another one is at work already save what `statusline` shows
+    #[arg(long, hide = true)]
+    pub(crate) background: bool,
+}
+
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct StatuslineArgs {
+    /// Print one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// The time zone in which days begin; if not given, that of this machine
+    #[arg(long, value_name = "ZONE")]
+    pub(crate) timezone: Option<Zone>,
+    /// Only the transcripts of this runtime
+    #[arg(long, value_name = "RUNTIME", value_parser = ["claude", "codex", "openclaw"])]
+    pub(crate) source: Option<String>,
+    /// Start a refresh at most this often
+    #[arg(long, value_name = "SPAN", default_value = "5s", value_parser = humantime::parse_duration)]
+    pub(crate) refresh_interval: Duration,
+    /// Start none
+    #[arg(long)]
+    pub(crate) no_refresh: bool,
+}
+
+const STATUSLINE_HELP: &str = "\
+Examples:
+  usage-cache statusline                       in a prompt
+  usage-cache statusline --source claude       only what Claude Code used
+
+In ~/.claude/settings.json, for the status line of Claude Code, which says on standard input which
+model answers and what the session cost:
+  \"statusLine\": {\"type\": \"command\", \"command\": \"usage-cache statusline\"}";
 
 #[derive(Clone, Copy, Debug, ClapArgs)]
 pub(crate) struct JsonArgs {

@@ -10,6 +10,7 @@ mod overview;
 mod progress;
 mod run;
 mod screen;
+mod statusline;
 mod table;
 mod text;
 mod view;

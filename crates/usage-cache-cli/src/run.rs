@@ -1,3 +1,4 @@
+mod answers;
 mod report;
 mod trace;
 
@@ -7,16 +8,17 @@ use anyhow::Context as _;
 use cli_support::{Interrupt, env, print, text};
 use common_fs::Host;
 use usage_cache::{
-    By, CacheProblem, Locations, Options, Prices, Query, Refreshed, Root, RootState, Sqlite,
+    By, CacheProblem, Gone, Locations, Options, Prices, Query, Refreshed, Root, RootState, Sqlite,
     Status, Summary, Zone,
 };
 
 use crate::{
     NAME,
-    args::{Args, Command, JsonArgs, ReportArgs},
+    args::{Args, Command, JsonArgs, RefreshArgs, ReportArgs},
     demo::Demo,
     json, notes,
     progress::Bar,
+    statusline,
     view::Kind,
 };
 
@@ -39,6 +41,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             report(&args.report, Some(Kind::Blocks { only_active: args.active }))
         }
         Some(Command::Refresh(args)) => refresh(&interrupt, *args),
+        Some(Command::Statusline(args)) => statusline::run(args),
         Some(Command::Status(args)) => status(*args),
         Some(Command::Trace(command)) => trace::run(&interrupt, command),
         Some(Command::Demo(args)) => {
@@ -126,13 +129,17 @@ fn in_words(root: &Root) -> String {
     text::plain(&root.path.display().to_string()) + state
 }
 
-fn refresh(interrupt: &Interrupt, args: JsonArgs) -> anyhow::Result<ExitCode> {
+fn refresh(interrupt: &Interrupt, args: RefreshArgs) -> anyhow::Result<ExitCode> {
     let locations = locations()?;
+    if args.background {
+        return background_refresh(interrupt, &locations);
+    }
     let Refreshed { usage, work, problems, .. } = match refreshed(interrupt, &locations) {
         Ok(refreshed) => refreshed,
         Err(code) => return Ok(code),
     };
-    let summary = usage.summary(&Query::all(Zone::utc()), &prices(&locations, None)?);
+    let facts = usage.facts(Gone::Include, &prices(&locations, None)?);
+    let summary = facts.summary(&Query::all(Zone::utc()));
     let status = usage.status();
     print(&if args.json {
         json::to_text(&json::refresh(&work, &summary, status, &problems))?
@@ -153,6 +160,23 @@ fn refresh(interrupt: &Interrupt, args: JsonArgs) -> anyhow::Result<ExitCode> {
         }
         text
     })?;
+    if work.scanned_files == 0 {
+        answers::remember(&locations, &usage, &facts);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What `statusline` starts: brings up to date what it shows.
+fn background_refresh(interrupt: &Interrupt, locations: &Locations) -> anyhow::Result<ExitCode> {
+    let Some(_turn) = statusline::take_turn(Host::real(), &locations.cache)? else {
+        return Ok(ExitCode::SUCCESS);
+    };
+    let prices = prices(locations, None)?;
+    let usage = match refreshed(interrupt, locations) {
+        Ok(refreshed) => refreshed.usage,
+        Err(code) => return Ok(code),
+    };
+    answers::remember(locations, &usage, &usage.facts(Gone::Include, &prices));
     Ok(ExitCode::SUCCESS)
 }
 

@@ -57,6 +57,18 @@ impl View {
         Self { rows, left_out: 0, summary, now }
     }
 
+    /// The last sessions, without looking closer at the others.
+    pub(crate) fn of_last_sessions(
+        facts: &Facts,
+        query: &Query,
+        rows_max: usize,
+        now: Timestamp,
+    ) -> Self {
+        let (sessions, left_out) = facts.last_sessions(query, rows_max);
+        let rows = Rows::Groups(By::Session, sessions);
+        Self { rows, left_out, summary: facts.summary(query), now }
+    }
+
     /// Leaves the latest rows, or the costliest where they are in order of cost.
     pub(crate) fn limited(mut self, rows_max: usize) -> Self {
         self.left_out = self.rows.len().saturating_sub(rows_max);

@@ -4,9 +4,9 @@ use std::process::ExitCode;
 
 use cli_support::{Interrupt, USAGE, env, print, text};
 use common_fs::Host;
-use usage_cache::{By, Gone, Locations, Query, Refreshed, Zone};
+use usage_cache::{By, Gone, Locations, Query, Zone};
 
-use super::{has_nothing, message, nothing_found, prices, refreshed};
+use super::{answers, has_nothing, message, nothing_found, prices};
 use crate::{
     args::ReportArgs,
     csv_report, json, notes, overview,
@@ -34,37 +34,50 @@ pub(super) fn run(
     }
     // Before anything takes long: a file that is not there should be said at once.
     let prices = prices(locations, args.prices.as_deref())?;
-    let Refreshed { usage, problems, .. } = match refreshed(interrupt, locations) {
-        Ok(refreshed) => refreshed,
+    let query = query(args);
+    let answers = match answers::answers(interrupt, args, locations, (query.gone, &prices)) {
+        Ok(answers) => answers,
         Err(code) => return Ok(code),
     };
-    let query = query(args);
-    let status = usage.status();
+    let (facts, status) = (&answers.facts, answers.status());
     let now = Host::real().clock.now();
-    let facts = usage.facts(query.gone, &prices);
-    let view = View::new(&facts, &query, kind.unwrap_or(Kind::Daily), now);
-    let view = args.limit.into_iter().fold(view, View::limited);
+    if args.csv
+        && let Some(age) = answers.age()
+    {
+        message(&age);
+    }
+    let kind_of_rows = kind.unwrap_or(Kind::Daily);
+    let view = match (kind_of_rows, rows_max(args, kind_of_rows)) {
+        (Kind::By(By::Session), Some(rows_max)) => {
+            View::of_last_sessions(facts, &query, rows_max, now)
+        }
+        (_, rows_max) => {
+            let view = View::new(facts, &query, kind_of_rows, now);
+            rows_max.into_iter().fold(view, View::limited)
+        }
+    };
     let ordered = |view: View| args.order.into_iter().fold(view, View::ordered);
     print(&if args.json {
-        json::to_text(&json::report(&query.zone, &ordered(view), status, &problems))?
+        json::to_text(&json::report(&query.zone, &ordered(view), status, &answers.problems))?
     } else if args.csv {
         csv_report::report(&ordered(view), args.breakdown)?
-    } else if has_nothing(status) {
+    } else if has_nothing(status) && !args.no_refresh {
         nothing_found(status)
     } else {
         let screen = Screen::of_stdout();
         let notes = notes::notes(&view.summary, status);
         let mut text = if kind.is_some() {
-            rows(&ordered(usual(view, args)), &query.zone, args.breakdown, screen)
+            rows(&ordered(view), &query.zone, args.breakdown, screen)
         } else {
             let today = query.zone.day(now);
-            overview::overview(&facts, &query, &view.summary, today, screen)
+            overview::overview(facts, &query, &view.summary, today, screen)
         };
-        for note in notes {
+        for note in notes.into_iter().chain(answers.age()) {
             text += &format!("\n{}\n", screen.wrapped(&note));
         }
         text
     })?;
+    answers.remember(args, locations);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -93,14 +106,11 @@ fn local_zone() -> Zone {
     })
 }
 
-/// There can be tens of thousands of sessions.
-fn usual(view: View, args: &ReportArgs) -> View {
-    match view.rows {
-        Rows::Groups(By::Session, _) | Rows::Blocks(_) if args.limit.is_none() => {
-            view.limited(ROWS_USUAL)
-        }
-        _ => view,
-    }
+/// How many rows are asked for, if not all. There can be tens of thousands of sessions.
+fn rows_max(args: &ReportArgs, kind: Kind) -> Option<usize> {
+    let is_table = !(args.json || args.csv);
+    let is_long = matches!(kind, Kind::By(By::Session) | Kind::Blocks { .. });
+    args.limit.or((is_table && is_long).then_some(ROWS_USUAL))
 }
 
 fn rows(view: &View, zone: &Zone, breakdown: bool, screen: Screen) -> String {

@@ -1,0 +1,94 @@
+//! Where the answers of a report come from.
+
+use std::process::ExitCode;
+
+use cli_support::{
+    Interrupt,
+    text::{self, iso},
+};
+use common_fs::{Host, Timestamp};
+use usage_cache::{
+    CacheProblem, Facts, Gone, Locations, Prices, Refreshed, Remembered, SaveError, Saved, Status,
+    UsageCache,
+};
+
+use super::{message, options, refreshed};
+use crate::args::ReportArgs;
+
+/// What a report is made of.
+pub(super) struct Answers {
+    pub(super) facts: Facts,
+    pub(super) problems: Vec<CacheProblem>,
+    known: Known,
+}
+
+/// What is known besides.
+enum Known {
+    /// Just now.
+    Refreshed { usage: Box<UsageCache>, scanned_files: u64 },
+    /// At the last refresh.
+    Saved { status: Box<Status>, held_at: Option<Timestamp> },
+}
+
+/// Refreshes the cache, or takes what it knows; the exit code if that was interrupted.
+pub(super) fn answers(
+    interrupt: &Interrupt,
+    args: &ReportArgs,
+    locations: &Locations,
+    (gone, prices): (Gone, &Prices),
+) -> Result<Answers, ExitCode> {
+    if args.no_refresh {
+        let saved = usage_cache::open_saved(Host::real(), &options(locations), gone, prices);
+        let Saved { facts, status, held_at, problems, .. } = saved;
+        for problem in &problems {
+            message(&format!("warning: {}", text::in_full(problem)));
+        }
+        let known = Known::Saved { status: Box::new(status), held_at };
+        return Ok(Answers { facts, problems, known });
+    }
+    let Refreshed { usage, work, problems, .. } = refreshed(interrupt, locations)?;
+    let facts = usage.facts(gone, prices);
+    let (usage, scanned_files) = (Box::new(usage), work.scanned_files);
+    Ok(Answers { facts, problems, known: Known::Refreshed { usage, scanned_files } })
+}
+
+impl Answers {
+    pub(super) fn status(&self) -> &Status {
+        match &self.known {
+            Known::Refreshed { usage, .. } => usage.status(),
+            Known::Saved { status, .. } => status,
+        }
+    }
+
+    /// As of when this is, if that is not now.
+    pub(super) fn age(&self) -> Option<String> {
+        let Known::Saved { held_at, .. } = &self.known else { return None };
+        Some(held_at.map_or_else(
+            || "Nothing is saved yet: leave out --no-refresh once.".to_owned(),
+            |at| {
+                let age = text::span(Host::real().clock.now().since(at));
+                format!("As of {} ({age} ago): --no-refresh looks for nothing new.", iso(at))
+            },
+        ))
+    }
+
+    /// Keeps what most reports are made of, for the next one and for `statusline`. Whoever has read
+    /// something writes no more than what is new.
+    pub(super) fn remember(&self, args: &ReportArgs, locations: &Locations) {
+        if let Known::Refreshed { usage, scanned_files: 0 } = &self.known
+            && args.prices.is_none()
+            && !args.present_only
+        {
+            remember(locations, usage, &self.facts);
+        }
+    }
+}
+
+pub(super) fn remember(locations: &Locations, usage: &UsageCache, facts: &Facts) {
+    let remembered: Result<Remembered, SaveError> =
+        usage_cache::remember(Host::real(), &options(locations), usage, facts);
+    if let Err(error) = remembered {
+        let path = text::plain(&locations.facts.display().to_string());
+        message(&format!("warning: `{path}` is not saved: {}", text::in_full(&error)));
+    }
+}
