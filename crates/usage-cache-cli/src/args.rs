@@ -1,9 +1,13 @@
+mod page;
+
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
 use usage_cache::{Day, Weekday, Zone};
 
 use crate::view::Order;
+
+pub(crate) use page::PageArgs;
 
 /// What your local AI agents cost: tokens and dollars by day and model.
 ///
@@ -31,6 +35,7 @@ Examples:
   usage-cache session --limit 10               the last ten sessions
   usage-cache project --source claude          what each project cost in Claude Code
   usage-cache blocks --active                  this five-hour window, and what it comes to
+  usage-cache report --html usage.html         a page with charts, for a browser
   usage-cache daily --json | jq .totals        for programs
   usage-cache demo                             on made-up data
 
@@ -80,6 +85,8 @@ pub(crate) enum Command {
     /// over; each runtime has windows of its own. For one that is not over yet, how fast it is
     /// used, and what it comes to at this rate.
     Blocks(BlocksArgs),
+    /// All of it on one page for a browser, with charts
+    Report(PageArgs),
     /// Read what is new in the transcripts, and say what that took
     Refresh(JsonArgs),
     /// How complete the cache is, without reading any transcript

@@ -1,3 +1,4 @@
+mod page;
 mod report;
 mod trace;
 
@@ -38,6 +39,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Some(Command::Blocks(args)) => {
             report(&args.report, Some(Kind::Blocks { only_active: args.active }))
         }
+        Some(Command::Report(args)) => page::run(&interrupt, args),
         Some(Command::Refresh(args)) => refresh(&interrupt, *args),
         Some(Command::Status(args)) => status(*args),
         Some(Command::Trace(command)) => trace::run(&interrupt, command),
