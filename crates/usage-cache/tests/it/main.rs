@@ -14,6 +14,7 @@ mod database;
 #[cfg(feature = "sqlite")]
 mod database_edges;
 mod discovery;
+mod examples;
 mod facts;
 mod ledger;
 mod lives;
