@@ -88,9 +88,10 @@ impl Table<'_> {
     fn lines(&self) -> String {
         let mut table = table(&[]);
         let names: &[&str] = match self.detail {
-            Detail::Full | Detail::Short => {
+            Detail::Full => {
                 &["Input", "Output", "Cache write", "Cache read", "Total tokens", "Cost"]
             }
+            Detail::Short => &["Input", "Output", "Cache w", "Cache r", "Tokens", "Cost"],
             Detail::Few | Detail::Least => &["Tokens", "Cost"],
         };
         let header = self.shown(self.header.iter().map(|name| left(*name)));

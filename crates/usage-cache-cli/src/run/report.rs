@@ -104,7 +104,9 @@ fn usual(view: View, args: &ReportArgs) -> View {
 }
 
 fn rows(view: &View, zone: &Zone, breakdown: bool, screen: Screen) -> String {
-    let mut text = if view.rows.len() == 0 {
+    let mut text = if view.rows.len() == 0 && 0 < view.left_out {
+        String::new()
+    } else if view.rows.len() == 0 {
         let nothing = if matches!(view.rows, Rows::Blocks(_)) { "window" } else { "usage" };
         format!("No {nothing} in these days.\n")
     } else {
