@@ -141,7 +141,8 @@ impl Page<'_> {
             format!("{}{state}", root.path.display())
         });
         let roots: Vec<String> = roots.collect();
-        vec![paragraph("No transcripts found. Looked in:"), list(&roots)]
+        let found = paragraph("No transcripts found. Looked in:");
+        vec![found, list(&roots), paragraph(notes::ELSEWHERE)]
     }
 }
 

@@ -5,6 +5,9 @@ use usage_cache::{DbProblemKind, Freshness, Status, Summary};
 
 use crate::text::{dollars, model_name};
 
+/// What to do where nothing was found.
+pub(crate) const ELSEWHERE: &str = "If a runtime keeps its files elsewhere, set CLAUDE_CONFIG_DIR, CODEX_HOME or OPENCLAW_STATE_DIR.";
+
 /// How many files or models are named before the rest is only counted.
 const NAMED_MAX: usize = 5;
 

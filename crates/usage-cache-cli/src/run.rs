@@ -114,7 +114,7 @@ fn nothing_found(status: &Status) -> String {
     for root in &status.roots {
         text += &format!("  {}\n", in_words(root));
     }
-    text += "\nIf a runtime keeps its files elsewhere, set CLAUDE_CONFIG_DIR, CODEX_HOME or OPENCLAW_STATE_DIR.\n";
+    text += &format!("\n{}\n", notes::ELSEWHERE);
     text += "To see a report on made-up data: usage-cache demo\n";
     text
 }

@@ -126,9 +126,12 @@ pub(super) fn percent(part: u64, whole: u64) -> Option<String> {
     Some(format!("{}.{} %", permille / 10, permille % 10))
 }
 
-/// `$5`, `$0.50`, `$0.002`.
+/// `$10k`, `$5,000`, `$5`, `$0.50`, `$0.002`.
 fn short_dollars(nanos: u64) -> String {
     let (whole, rest) = (nanos / NANOS_PER_DOLLAR, nanos % NANOS_PER_DOLLAR);
+    if 10_000 <= whole {
+        return format!("${}", short_count(whole));
+    }
     if rest == 0 {
         return format!("${}", count(whole));
     }
@@ -162,12 +165,13 @@ mod tests {
 
     #[test]
     fn axes_have_few_round_values() {
-        let table: [(Measure, u64, &[&str]); 8] = [
+        let table: [(Measure, u64, &[&str]); 9] = [
             (Measure::Cost, 0, &["$0.000000001", "$0"]),
             (Measure::Cost, 3_200_000_000, &["$4", "$3", "$2", "$1", "$0"]),
             (Measure::Cost, 1_700_000_000, &["$2", "$1.50", "$1", "$0.50", "$0"]),
             (Measure::Cost, 4_000_000, &["$0.004", "$0.003", "$0.002", "$0.001", "$0"]),
             (Measure::Cost, 7_000_000_000_000, &["$8,000", "$6,000", "$4,000", "$2,000", "$0"]),
+            (Measure::Cost, 31_000_000_000_000, &["$40k", "$30k", "$20k", "$10k", "$0"]),
             (Measure::Tokens, 1_500_000, &["1.5M", "1M", "500k", "0"]),
             (Measure::Tokens, 3, &["3", "2", "1", "0"]),
             (Measure::Tokens, 41_000, &["60k", "40k", "20k", "0"]),
