@@ -52,8 +52,11 @@ impl Page<'_> {
     pub(crate) fn html(&self) -> String {
         let summary = self.facts.summary(self.query);
         let notes = notes::notes(&summary, self.status);
-        let title =
-            if self.is_demo { "Usage of agents: made-up transcripts" } else { "Usage of agents" };
+        let title = if self.is_demo {
+            "What your agents cost: made-up transcripts"
+        } else {
+            "What your agents cost"
+        };
         let mut header = Element::new("header")
             .child(Element::new("h1").text(title))
             .child(paragraph(&self.about(&summary)).class("faint"));
