@@ -3,6 +3,7 @@
 //! A claim is a count or a size. Times are printed, but depend on the machine; those that are
 //! claimed are processor time, and only at full size.
 
+mod browser;
 mod counted_fs;
 mod openclaw_database;
 mod process;
@@ -10,6 +11,7 @@ mod reap;
 mod restart;
 mod trace_relaunch;
 mod usage_limits;
+mod usage_page;
 mod usage_refresh;
 mod warm;
 
@@ -28,6 +30,8 @@ pub(crate) use warm::{ServeProxy, serve as serve_proxy};
 use anyhow::{bail, ensure};
 use clap::ValueEnum;
 
+const NO_BROWSER: &str = "the page was not shown: there is no chromium (apt-get install chromium)";
+
 /// Which proofs to run, and how.
 #[derive(Debug, clap::Args)]
 #[expect(clippy::struct_excessive_bools, reason = "they are what a command line has")]
@@ -40,7 +44,7 @@ pub(crate) struct Args {
     /// Print nothing but JSON, and whether the assertions hold
     #[arg(long)]
     json: bool,
-    /// Let a browser show the page that restart makes, if Chromium is installed
+    /// Let a browser show the pages that restart and usage-cache make, if Chromium is installed
     #[arg(long)]
     html: bool,
     /// Let the official SDKs for Python ask through the proxy of warm; they are installed for that into
@@ -72,6 +76,8 @@ enum Scenario {
     UsageRefresh,
     /// How much memory, processor time and writing a refresh may take
     UsageLimits,
+    /// The page of `usage-cache report --html`, in Chromium: of all, only with --html
+    UsagePage,
     /// Codex's trace database: a scan from nothing, and one after a relaunch, beside a writer
     TraceRelaunch,
     /// OpenClaw's database of sessions: everything in it, exactly, beside a writer and after kills
@@ -94,6 +100,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     }
     if all || args.scenario.contains(&Scenario::UsageLimits) {
         usage_limits(args)?;
+    }
+    if (all && args.html) || args.scenario.contains(&Scenario::UsagePage) {
+        usage_page(args)?;
     }
     if all || args.scenario.contains(&Scenario::TraceRelaunch) {
         trace_relaunch(args)?;
@@ -130,6 +139,17 @@ fn usage_limits(args: &Args) -> anyhow::Result<()> {
         crate::say("usage-limits: many sessions, a line of 1 GiB, one change among many")?;
     }
     crate::say(&serde_json::to_string_pretty(&usage_limits::prove(args.quick)?)?)
+}
+
+fn usage_page(args: &Args) -> anyhow::Result<()> {
+    if !args.json {
+        crate::say("usage-page: the page of made-up transcripts, on a small and a large screen")?;
+    }
+    match usage_page::prove()? {
+        Some(page) => crate::say(&serde_json::to_string_pretty(&page)?),
+        None if args.json => Ok(()),
+        None => crate::say(NO_BROWSER),
+    }
 }
 
 fn trace_relaunch(args: &Args) -> anyhow::Result<()> {
@@ -169,7 +189,7 @@ fn restart(args: &Args) -> anyhow::Result<()> {
     let report = restart::prove(args.quick, args.html)?;
     crate::say(&serde_json::to_string_pretty(&report)?)?;
     if args.html && !report.has_page() && !args.json {
-        crate::say("the page was not shown: there is no chromium (apt-get install chromium)")?;
+        crate::say(NO_BROWSER)?;
     }
     report.check()
 }
