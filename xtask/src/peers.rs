@@ -125,9 +125,6 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 fn usage(args: &UsageArgs, interrupt: &Interrupt) -> anyhow::Result<()> {
     let origins = origins(args)?;
     let machine = machine::describe()?;
-    if machine.is_busy() {
-        progress("this machine has other things to do; compare ratios, not times");
-    }
     let temp = tempfile::Builder::new().prefix("upkeep-peers-").tempdir();
     let temp =
         temp.context("cannot make a temporary directory; set TMPDIR to where there is room")?;

@@ -93,9 +93,9 @@ mod tests {
             }
             lack += file.recorded.first_lines_lack;
         }
-        assert_eq!((all, resumed), (sum, 2));
+        assert_eq!(all, sum);
         assert_eq!(seen.values().map(|(first, last)| last - first).sum::<u64>(), lack);
-        assert!(0 < lack);
+        assert!(0 < lack && 0 < resumed);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use super::{
 /// The whole page.
 pub(super) fn page(report: &Report) -> String {
     let Report { ours, peer, machine, .. } = report;
-    let busy = if machine.is_busy() { ", which is busy: compare ratios, not times" } else { "" };
+    let busy = if report.others.is_busy() { ": compare ratios, not times" } else { "" };
     let mut page = format!(
         "# Performance
 
@@ -32,7 +32,7 @@ It needs npm, a network to install {peer}, and up to 7 GB of disk; each table be
 |---|---|
 | date | {date} |
 | machine | {cores} processors ({cpu}), {memory} of memory, {kernel} |
-| load before it began | {load:.2}{busy} |
+| others took | {others:.1} % of all processors, while nothing was measured{busy} |
 | {ours} | {our_version}, `{our_command}` |
 | {peer} | {peer_version}, `{peer_command}`, the native program without its launcher |
 | runs | {runs} of each in each state, in turn; medians |
@@ -45,7 +45,7 @@ It needs npm, a network to install {peer}, and up to 7 GB of disk; each table be
         cpu = machine.cpu,
         memory = text::bytes(machine.memory_bytes),
         kernel = machine.kernel,
-        load = machine.load,
+        others = report.others_share * 100.0,
         our_version = ours.version,
         our_command = ours.command,
         peer_version = peer.version,
@@ -109,12 +109,11 @@ fn row(state: &OfState) -> Vec<String> {
 }
 
 fn in_words(state: &OfState) -> String {
-    let grown = text::count(state.grown_files);
     match state.state {
-        State::Cold => "cold: no cache".to_owned(),
-        State::Unchanged => "unchanged".to_owned(),
-        State::OneInAHundredGrew => format!("1 % grew ({grown})"),
-        State::AllGrew => format!("all grew ({grown})"),
+        State::Cold | State::Unchanged => state.state.words().to_owned(),
+        State::OneInAHundredGrew | State::AllGrew => {
+            format!("{} ({})", state.state.words(), text::count(state.grown_files))
+        }
     }
 }
 
@@ -261,9 +260,9 @@ mod tests {
         for text in [
             "```sh\ncargo xtask peers usage\n```",
             "| machine | 2 processors (Some CPU), 8.00 GiB of memory, Linux 6.18 |",
-            "| load before it began | 0.25 |",
+            "| others took | 0.0 % of all processors, while nothing was measured |",
             "## Codex, seed: 8,190 transcripts, 1.40 GiB",
-            "| cold: no cache |          500.0 ms |   1.50 s | 3.00 x |",
+            "| cold      |          500.0 ms |   1.50 s | 3.00 x |",
             "| Codex, seed | unchanged: at least 20 times as fast |   19.5 x |  **no** |",
             "ccusage counts every token, in every run.",
             "In the end there are 1,234 input, 56 output, 0 cache write, 7 cache read tokens.",
@@ -287,7 +286,7 @@ mod tests {
         let mut report = report(states);
         for text in [
             "ccusage does not count what is there:\n\n\
-             - cold: no cache: -20 output tokens; it takes the first line.\n\
+             - cold: -20 output tokens; it takes the first line.\n\
              - unchanged: +1 output tokens; unexplained.\n",
             "usage-cache counts every token, in every run.",
         ] {

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{
     corpus::Corpus,
-    machine::Machine,
+    machine::{Machine, Ticks},
     sample::Sample,
     series::{OfState, OfTool, State},
     tool::Tools,
@@ -25,6 +25,10 @@ pub(super) struct Report {
     /// What was typed to get this.
     pub(super) command: String,
     pub(super) machine: Machine,
+    /// How much of all processors others took while nothing was measured, from 0 to 1.
+    pub(super) others_share: f64,
+    #[serde(skip)]
+    pub(super) others: Ticks,
     pub(super) ours: Described,
     pub(super) peer: Described,
     /// How often each program ran in each state.
@@ -50,6 +54,9 @@ pub(super) struct OfCorpus {
     pub(super) files: u64,
     pub(super) bytes: u64,
     pub(super) traps: Vec<String>,
+    /// What others did while nothing was measured.
+    #[serde(skip)]
+    pub(super) others: Ticks,
     pub(super) states: Vec<OfState>,
 }
 
@@ -85,6 +92,8 @@ impl Report {
             date: text::iso(SystemClock.now()),
             command: format!("cargo xtask {}", arguments.join(" ")),
             machine,
+            others_share: 0.0,
+            others: Ticks::default(),
             ours,
             peer,
             runs,
@@ -94,6 +103,8 @@ impl Report {
     }
 
     pub(super) fn add(&mut self, corpus: OfCorpus) {
+        self.others += corpus.others;
+        self.others_share = self.others.share();
         self.targets.extend(corpus.targets());
         self.corpora.push(corpus);
     }
@@ -113,6 +124,7 @@ impl OfCorpus {
             files: corpus.file_count,
             bytes: corpus.bytes,
             traps: corpus.traps.clone(),
+            others: Ticks::default(),
             states: Vec::new(),
         }
     }
@@ -194,8 +206,9 @@ pub(super) mod tests {
                 cpu: "Some CPU".to_owned(),
                 memory_bytes: 8 << 30,
                 kernel: "Linux 6.18".to_owned(),
-                load: 0.25,
             },
+            others_share: 0.0,
+            others: Ticks::default(),
             ours: described("usage-cache", "usage-cache daily --json"),
             peer: described("ccusage", "ccusage daily --json --offline"),
             runs: 5,
@@ -208,6 +221,7 @@ pub(super) mod tests {
             files: 8_190,
             bytes: 1_500_000_000,
             traps: Vec::new(),
+            others: Ticks::default(),
             states,
         });
         report

@@ -12,6 +12,7 @@ use super::{
     corpus::{Corpus, Origin},
     explain::{Difference, difference},
     layout::Layout,
+    machine::Ticks,
     progress,
     report::OfCorpus,
     sample::{Sample, medians},
@@ -33,6 +34,17 @@ pub(super) enum State {
     /// One transcript in a hundred has another answer.
     OneInAHundredGrew,
     AllGrew,
+}
+
+impl State {
+    pub(super) fn words(self) -> &'static str {
+        match self {
+            Self::Cold => "cold",
+            Self::Unchanged => "unchanged",
+            Self::OneInAHundredGrew => "1 % grew",
+            Self::AllGrew => "all grew",
+        }
+    }
 }
 
 /// What was measured in one state.
@@ -82,10 +94,10 @@ impl Series<'_> {
         self.tools.peer.run(&corpus.home)?;
         self.tools.ours.run(&corpus.home)?;
         report.states.push(self.state(&corpus, State::Cold, 0, Tool::forget)?);
-        self.settle(&corpus)?;
+        report.others += self.settle(&corpus)?;
         report.states.push(self.state(&corpus, State::Unchanged, 0, |_| Ok(()))?);
         for (state, one_in) in [(State::OneInAHundredGrew, 100), (State::AllGrew, 1)] {
-            self.settle(&corpus)?;
+            report.others += self.settle(&corpus)?;
             self.tools.ours.keep()?;
             let grown = corpus.append(one_in, self.interrupt)?;
             report.states.push(self.state(&corpus, state, grown, Tool::restore)?);
@@ -93,11 +105,19 @@ impl Series<'_> {
         Ok(report)
     }
 
-    /// Reads whatever may have changed while it was read.
-    fn settle(&self, corpus: &Corpus) -> anyhow::Result<()> {
+    /// Reads whatever may have changed while it was read. Returns what others did meanwhile.
+    fn settle(&self, corpus: &Corpus) -> anyhow::Result<Ticks> {
+        let before = Ticks::now()?;
         SystemClock.sleep(SETTLE);
+        let others = Ticks::now()?.since(before);
+        if others.is_busy() {
+            progress(
+                "this machine does other things, too: times will be longer than they have to be",
+            );
+        }
         check(self.interrupt)?;
-        self.tools.ours.run(&corpus.home).map(|_| ())
+        self.tools.ours.run(&corpus.home)?;
+        Ok(others)
     }
 
     /// Runs both in turn, ours each time after `prepare`.
@@ -111,12 +131,8 @@ impl Series<'_> {
         let Tools { ours: our_tool, peer: peer_tool } = self.tools;
         let (mut ours, mut peer) = (Vec::new(), Vec::new());
         for nth in 0..self.runs {
-            progress(&format!(
-                "{}: {state:?}, run {} of {}",
-                corpus.layout.title(),
-                nth + 1,
-                self.runs
-            ));
+            let (title, runs) = (corpus.layout.title(), self.runs);
+            progress(&format!("{title}, {}: run {} of {runs}", state.words(), nth + 1));
             // Whoever comes second may find the machine warmer.
             let turns: [bool; 2] =
                 if nth.is_multiple_of(2) { [true, false] } else { [false, true] };
