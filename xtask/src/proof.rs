@@ -1,7 +1,7 @@
 //! Proofs: the production code on real files, with its claims checked.
 //!
 //! A claim is a count or a size. Times are printed, but depend on the machine; those that are
-//! claimed are processor time, and only at full size.
+//! claimed are processor time, or (in `warm`) what somebody waits for, and only at full size.
 
 mod browser;
 mod counted_fs;

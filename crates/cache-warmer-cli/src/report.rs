@@ -42,6 +42,32 @@ const EXTREMES: usize = 5;
 const MODELS_MAX: usize = 3;
 const BREAK_EVEN_TOKENS: u64 = 100_000;
 
+/// What is above the columns of the tables, in text and on the page.
+const POLICIES_HEADER: [&str; 9] =
+    ["Policy", "Pings", "Spent", "Saved", "Net", "of cost", "95 % interval", "Hits", "Expired"];
+const CONVERSATIONS_HEADER: [&str; 9] = [
+    "Conversation",
+    "Model",
+    "Kept for",
+    "Requests",
+    "Expiries",
+    "Longest pause",
+    "Pings",
+    "Saved",
+    "Net",
+];
+const BREAK_EVEN_HEADER: [&str; 9] = [
+    "Model",
+    "Kept for",
+    "Ping after",
+    "A ping costs",
+    "and can save",
+    "Pays from",
+    "Pings",
+    "Covered",
+    "An hour costs",
+];
+
 /// How often conversations are drawn to tell how much depends on a few of them.
 const RESAMPLES: usize = 1_000;
 
@@ -198,6 +224,22 @@ impl Report {
         of_kind.fold((0, 0), |(count, requests), conversation| {
             (count + 1, requests + conversation.requests)
         })
+    }
+
+    /// How many requests of one kind are to models without a known price.
+    fn unpriced_requests(&self, subagents: bool) -> u64 {
+        let histories = self.transcripts.histories.iter();
+        let unpriced = histories.filter(|history| {
+            history.is_subagent == subagents
+                && self.providers.model(&history.provider, &history.model).is_err()
+        });
+        unpriced.map(|history| history.requests.len() as u64).sum()
+    }
+
+    /// Whether nothing is known of what the conversations of one kind have cost: there are some, and
+    /// none has a known price.
+    fn is_unpriced(&self, subagents: bool) -> bool {
+        self.size(subagents).0 == 0 && self.unpriced_requests(subagents) != 0
     }
 
     /// Why there is nothing to show, if there is not.

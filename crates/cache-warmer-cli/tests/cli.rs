@@ -102,6 +102,8 @@ fn only_what_was_asked_for() {
     assert_eq!(policy(&late, "policies", "none")["expired"], 0);
     let codex = simulated(home.path(), &["--source", "codex"]);
     assert_eq!(codex["conversations"], json!([]));
+    // Nothing was asked, so nothing was paid.
+    assert_eq!(policy(&codex, "policies", "none")["costNanoDollars"], 0);
     // Had it been written for an hour, it would have been there after 20 minutes.
     let hour = simulated(home.path(), &["--ttl", "1h"]);
     assert_eq!(policy(&hour, "policies", "none")["expired"], 0);
@@ -209,7 +211,16 @@ fn a_model_without_a_price_is_named() {
         assert!(stdout.contains(text), "{stdout}");
     }
     assert!(!stdout.contains("Best here"), "{stdout}");
-    assert_eq!(simulated(home.path(), &[])["unpriced"][0]["requests"], 2);
+    let document = simulated(home.path(), &[]);
+    assert_eq!(document["unpriced"][0]["requests"], 2);
+    // Those of people have no price; that of the sub-agent has one.
+    let counts = (&document["unpricedRequests"], &document["unpricedSubagentRequests"]);
+    assert_eq!(counts, (&json!(2), &json!(0)));
+    for key in ["costNanoDollars", "savedNanoDollars", "netNanoDollars", "pings", "expired"] {
+        assert_eq!(policy(&document, "policies", "none").get(key), Some(&Value::Null), "{key}");
+        assert!(policy(&document, "subagents", "none")[key].is_u64(), "{key}");
+    }
+    assert_eq!(document["pingsPerPause"][0].get("netNanoDollars"), Some(&Value::Null));
 
     // What is not known is no table of zeros.
     write(&path, &session.replace("claude-haiku-4-5", "claude-other"));
@@ -221,6 +232,12 @@ fn a_model_without_a_price_is_named() {
     }
     for text in ["$0.00", "Best here", "ski-rental"] {
         assert!(!stdout.contains(text) && !html.contains(text), "{stdout}");
+    }
+    let document = simulated(home.path(), &[]);
+    let counts = (&document["unpricedRequests"], &document["unpricedSubagentRequests"]);
+    assert_eq!(counts, (&json!(2), &json!(1)));
+    for kind in ["policies", "subagents"] {
+        assert_eq!(policy(&document, kind, "none").get("costNanoDollars"), Some(&Value::Null));
     }
 }
 

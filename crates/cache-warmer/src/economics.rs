@@ -32,11 +32,17 @@ const ANSWER_TOKENS_MAX: u64 = 16;
 
 /// The most that one ping can cost: the cache turns out to be empty, and the provider takes no request
 /// for less than some tokens of answer.
+///
+/// A prompt can have parts that are written for an hour beside others that are written for five
+/// minutes, and an answer that has read a part does not tell which it is. So every token counts at
+/// the dearest price that it can have.
 pub fn ping_cost_max(terms: &Terms, cached: u64, uncached: u64) -> NanoDollars {
     match terms.method {
         WarmMethod::ReplayWithoutAnswer | WarmMethod::ReplayForOneToken => {
-            let answer = terms.prices.output.for_tokens(ANSWER_TOKENS_MAX);
-            whole_write(terms, cached, uncached).plus(answer)
+            let Prices { input, output, write_5m, write_1h, .. } = terms.prices;
+            let dearest = input.max(write_5m).max(write_1h);
+            let answer = output.for_tokens(ANSWER_TOKENS_MAX);
+            dearest.for_tokens(cached.saturating_add(uncached)).plus(answer)
         }
         WarmMethod::ExtendTtl => ping_cost(terms, cached, uncached),
     }

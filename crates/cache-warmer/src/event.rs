@@ -14,6 +14,20 @@ pub enum Event<'a> {
     /// Time has passed: [`Warmer::next_due`](crate::Warmer::next_due) is over. Too early or too
     /// often does no harm.
     Tick,
+    /// A request of this account is on its way, and nobody can tell yet of which conversation it is.
+    /// Until [`Arrived`](Self::Arrived), no ping is sent for any of them.
+    Arriving(Account),
+    /// It is told by now of which conversation that request is, or it never will be. Once for each
+    /// [`Arriving`](Self::Arriving), after [`Happened::TurnStarted`].
+    Arrived(Account),
+    /// A real request of this account was turned away with 429: no ping is sent for as long as the
+    /// provider asked to wait.
+    RateLimited {
+        /// Whose request.
+        account: Account,
+        /// For how long the provider asked to wait.
+        retry_after: Option<Millis>,
+    },
     /// Settings or the ledger can, or cannot, be written down. While they cannot, nothing is sent:
     /// what is spent must not be forgotten. Once they can, what could not be written is asked for
     /// again.

@@ -21,6 +21,11 @@ pub struct Policy {
     /// conversation, so that those that fell idle together do not come together. Never late.
     pub jitter_percent: u32,
     /// How many pings may be under way at once.
+    ///
+    /// Of conversations that fall idle together, about as many can be kept as pings fit between
+    /// when they are due and when they are too late: this number, divided by how long an answer
+    /// takes, times that span. The others stop with
+    /// [`Reason::CrowdedOut`](crate::Reason::CrowdedOut).
     pub flights_max: u32,
     /// After how long a ping without an answer is given up.
     pub timeout: Millis,

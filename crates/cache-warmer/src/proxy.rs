@@ -29,7 +29,7 @@
 //! background, or in a conversation that the provider keeps.
 //!
 //! The replay asks for no token of Anthropic (one, where none is refused), for one of `OpenAI`'s
-//! chat completions, and for 16 of its responses, which take no less. Nothing but these members,
+//! chat completions (16 of models that reason), and for 16 of its responses, which take no less. Nothing but these members,
 //! `stream`, `stream_options` and `store` differs from the request.
 //!
 //! # Limitations
@@ -50,6 +50,7 @@ mod identity;
 mod ping;
 mod replay;
 mod reply;
+mod room;
 mod route;
 mod secret;
 mod server;
@@ -75,6 +76,7 @@ use driver::{Driver, Message, Pinger, Switch, Warming};
 use gateway::{Counters, Gateway};
 use identity::{ConversationId, Identity};
 use replay::NotReplayable;
+use room::Room;
 use state::{Found, State};
 
 /// How many messages wait for the driver before the tasks that follow turns do.
@@ -174,6 +176,7 @@ impl Proxy {
             anthropic: options.anthropic,
             open_ai: options.open_ai,
             body_max: options.body_max,
+            room: Room::new(options.captures.bytes),
             clock,
             driver,
             counters: Counters::default(),

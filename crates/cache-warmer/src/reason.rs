@@ -10,6 +10,9 @@ pub enum Reason {
     Scheduled,
     /// It is time for a ping.
     Due,
+    /// It is time, but a request of the same account is on its way, and may be the next of this
+    /// conversation.
+    RequestArriving,
     /// It is time, but as many pings as allowed are under way.
     Queued,
     /// A ping is under way.
@@ -39,6 +42,8 @@ pub enum Reason {
     LifetimeTooShort,
     /// The entry has expired, or would have until a ping arrives.
     Cold,
+    /// The entry has expired while as many other pings as allowed were under way.
+    CrowdedOut,
     /// As many pings were sent as can pay.
     PingsSpent,
     /// The conversation has been idle for as long as the policy allows.
@@ -65,9 +70,10 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 29] = [
         Self::Scheduled,
         Self::Due,
+        Self::RequestArriving,
         Self::Queued,
         Self::InFlight,
         Self::BackingOff,
@@ -82,6 +88,7 @@ impl Reason {
         Self::Uncacheable,
         Self::LifetimeTooShort,
         Self::Cold,
+        Self::CrowdedOut,
         Self::PingsSpent,
         Self::IdleTooLong,
         Self::ConversationBudget,
@@ -109,6 +116,9 @@ impl Reason {
         match self {
             Self::Scheduled => ("scheduled", "the next ping has its time"),
             Self::Due => ("due", "it is time for a ping"),
+            Self::RequestArriving => {
+                ("request-arriving", "a request is on its way that may be the next turn")
+            }
             Self::Queued => ("queued", "as many pings as allowed are under way"),
             Self::InFlight => ("in-flight", "a ping is under way"),
             Self::BackingOff => ("backing-off", "a ping failed and is tried again in time"),
@@ -123,6 +133,9 @@ impl Reason {
             Self::Uncacheable => ("uncacheable", "the provider cached nothing"),
             Self::LifetimeTooShort => ("lifetime-too-short", "no ping can be in time"),
             Self::Cold => ("cold", "the entry has expired"),
+            Self::CrowdedOut => {
+                ("crowded-out", "the entry has expired while too many other pings were under way")
+            }
             Self::PingsSpent => ("pings-spent", "more pings would not pay"),
             Self::IdleTooLong => ("idle-too-long", "the conversation was idle for too long"),
             Self::ConversationBudget => {

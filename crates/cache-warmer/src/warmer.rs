@@ -52,6 +52,8 @@ pub struct Warmer {
     given_up: BTreeMap<Generation, GivenUp>,
     generation: u64,
     holds: HashMap<Account, Hold>,
+    /// Accounts with requests of which nobody can tell yet whose turn they are.
+    arriving: HashMap<Account, Arriving>,
     state_writable: bool,
     disposed: bool,
     /// Whose status has changed since the last actions.
@@ -64,6 +66,15 @@ pub struct Warmer {
 struct Hold {
     until: Millis,
     unauthorized: bool,
+}
+
+/// Requests that are on their way.
+#[derive(Debug, Default)]
+struct Arriving {
+    /// How many.
+    requests: u32,
+    /// Whose pings wait for them; some may do something else by now.
+    waiting: Vec<u32>,
 }
 
 /// A ping that nobody waits for any more.
@@ -87,6 +98,8 @@ pub struct Load {
     pub in_flight: usize,
     /// Accounts for which nothing is sent for some time.
     pub holds: usize,
+    /// Accounts with requests on their way of which nobody can tell yet whose turn they are.
+    pub arriving: usize,
 }
 
 impl Warmer {
@@ -105,6 +118,7 @@ impl Warmer {
             given_up: BTreeMap::new(),
             generation: 0,
             holds: HashMap::new(),
+            arriving: HashMap::new(),
             state_writable: true,
             disposed: false,
             changed: Vec::new(),
@@ -122,6 +136,12 @@ impl Warmer {
         match event {
             Event::Conversation(name, happened) => self.happened(name, happened),
             Event::Tick => (),
+            Event::Arriving(account) => {
+                let arriving = self.arriving.entry(account).or_default();
+                arriving.requests = arriving.requests.saturating_add(1);
+            }
+            Event::Arrived(account) => self.arrived(account),
+            Event::RateLimited { account, retry_after } => self.limited(account, retry_after),
             Event::StateWritable(writable) => {
                 self.state_writable = writable;
                 if writable {
@@ -189,6 +209,7 @@ impl Warmer {
             queued: self.queue.len(),
             in_flight: self.flights.len(),
             holds: self.holds.len(),
+            arriving: self.arriving.len(),
         }
     }
 
@@ -264,6 +285,7 @@ impl Warmer {
         self.timers.clear();
         self.queue.clear();
         self.holds.clear();
+        self.arriving.clear();
         self.given_up.clear();
         self.disposed = true;
     }

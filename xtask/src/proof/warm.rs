@@ -6,6 +6,7 @@ mod idle;
 mod passing;
 mod provider;
 mod proxied;
+mod replay;
 mod scale;
 mod sdk;
 mod served;
@@ -19,6 +20,7 @@ use self::{
     idle::{Anchor, Idle},
     passing::Passing,
     proxied::Proxied,
+    replay::Replay,
     scale::Scale,
     sdk::Sdk,
     storm::{Storm, WrongPrefix},
@@ -36,16 +38,22 @@ const TIMER_OPERATIONS_PER_SECOND_MIN: f64 = 1_000_000.0;
 /// What passing through the proxy adds, at 200 requests a second.
 const ADDED_P99_MS_MAX: f64 = 2.0;
 
+/// For a simulation over all transcripts, from start to end, with the files in memory.
+const REPLAY_MS_MAX: f64 = 2_000.0;
+
 struct Sizes {
     conversations: u64,
+    /// Transcripts of each of the three runtimes.
+    transcripts_each: u32,
     /// Answers that pass through the proxy.
     streams: u64,
     /// For how long requests are timed, with and without the proxy.
     seconds: u32,
 }
 
-const FULL: Sizes = Sizes { conversations: 100_000, streams: 10_000, seconds: 10 };
-const QUICK: Sizes = Sizes { conversations: 2_000, streams: 400, seconds: 1 };
+const FULL: Sizes =
+    Sizes { conversations: 100_000, transcripts_each: 2_730, streams: 10_000, seconds: 10 };
+const QUICK: Sizes = Sizes { conversations: 2_000, transcripts_each: 30, streams: 400, seconds: 1 };
 
 /// What is printed.
 #[derive(Serialize)]
@@ -56,6 +64,7 @@ pub(super) struct Report {
     storm: Storm,
     wrong_prefix: WrongPrefix,
     scale: Scale,
+    replay: Replay,
     proxied: Proxied,
     passing: Passing,
     /// `null` unless somebody asked for it.
@@ -64,8 +73,7 @@ pub(super) struct Report {
     is_quick: bool,
 }
 
-/// Beside the [`Report`], everything is claimed here; processor time and memory are in
-/// [`Report::check`].
+/// Beside the [`Report`], everything is claimed here; times and memory are in [`Report::check`].
 pub(super) fn prove(quick: bool, with_sdk: bool) -> anyhow::Result<Report> {
     let sizes = if quick { QUICK } else { FULL };
     Ok(Report {
@@ -74,6 +82,7 @@ pub(super) fn prove(quick: bool, with_sdk: bool) -> anyhow::Result<Report> {
         anchor: idle::anchor()?,
         storm: storm::storm()?,
         wrong_prefix: storm::wrong_prefix()?,
+        replay: replay::prove(sizes.transcripts_each)?,
         proxied: proxied::prove()?,
         passing: passing::prove(sizes.streams, sizes.seconds)?,
         sdk: with_sdk.then(sdk::prove).transpose()?,
@@ -82,7 +91,7 @@ pub(super) fn prove(quick: bool, with_sdk: bool) -> anyhow::Result<Report> {
 }
 
 impl Report {
-    /// What is claimed of processor time and memory. Whoever wants to know why it is exceeded, needs
+    /// What is claimed of times and memory. Whoever wants to know why it is exceeded, needs
     /// the numbers first.
     pub(super) fn check(&self) -> anyhow::Result<()> {
         if self.is_quick {
@@ -97,6 +106,8 @@ impl Report {
         let (operations, min) =
             (self.scale.timer_operations_per_second, TIMER_OPERATIONS_PER_SECOND_MIN);
         ensure!(min <= operations, "timer operations a second: {operations}, at least {min}");
+        let (wall, max) = (self.replay.wall_ms, REPLAY_MS_MAX);
+        ensure!(wall <= max, "ms for a simulation over all transcripts: {wall}, at most {max}");
         let (added, max) = (self.passing.added_p99_ms, ADDED_P99_MS_MAX);
         ensure!(
             added <= max,

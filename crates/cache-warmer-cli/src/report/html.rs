@@ -6,7 +6,10 @@ use cache_warmer::{
 };
 use cli_support::text::{about, count, counted, iso};
 
-use super::{BREAK_EVEN_TOKENS, Report, Row, chart::limit, format, text::verdict};
+use super::{
+    BREAK_EVEN_HEADER, BREAK_EVEN_TOKENS, CONVERSATIONS_HEADER, POLICIES_HEADER, Report, Row,
+    chart::limit, format, text::verdict,
+};
 
 /// So many conversations that gain, and that lose, are listed.
 const LISTED: usize = 20;
@@ -148,8 +151,6 @@ fn chart(bars: &[Bar]) -> String {
 }
 
 fn policies(rows: &[Row], all: NanoDollars) -> String {
-    let header =
-        ["Policy", "Pings", "Spent", "Saved", "Net", "of cost", "95 % interval", "Hits", "Expired"];
     let rows = rows.iter().map(|row| {
         let Row { policy, outcome, .. } = row;
         vec![
@@ -164,7 +165,7 @@ fn policies(rows: &[Row], all: NanoDollars) -> String {
             count(outcome.expired),
         ]
     });
-    table(&header, rows)
+    table(&POLICIES_HEADER, rows)
 }
 
 fn subagents(report: &Report) -> String {
@@ -186,17 +187,6 @@ fn conversations(report: &Report) -> String {
 }
 
 fn listed<'r>(conversations: impl Iterator<Item = &'r (&'r Conversation, Outcome)>) -> String {
-    let header = [
-        "Conversation",
-        "Model",
-        "Kept for",
-        "Requests",
-        "Expiries",
-        "Longest pause",
-        "Pings",
-        "Saved",
-        "Net",
-    ];
     let row = |(conversation, outcome): &(&Conversation, Outcome)| {
         vec![
             conversation.id.clone(),
@@ -210,21 +200,10 @@ fn listed<'r>(conversations: impl Iterator<Item = &'r (&'r Conversation, Outcome
             format::net(outcome.net()),
         ]
     };
-    table(&header, conversations.map(row))
+    table(&CONVERSATIONS_HEADER, conversations.map(row))
 }
 
 fn break_even(report: &Report) -> String {
-    let header = [
-        "Model",
-        "Kept for",
-        "Ping after",
-        "A ping costs",
-        "and can save",
-        "Pays from",
-        "Pings",
-        "Covered",
-        "An hour costs",
-    ];
     let rows = report.break_even();
     if rows.is_empty() {
         return String::new();
@@ -245,7 +224,7 @@ fn break_even(report: &Report) -> String {
     });
     let title =
         format!("When pings pay, with {} in the cache", counted(BREAK_EVEN_TOKENS, "token"));
-    section(&title, &table(&header, rows))
+    section(&title, &table(&BREAK_EVEN_HEADER, rows))
 }
 
 fn table(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {

@@ -40,15 +40,17 @@ pub(crate) fn json(report: &Report) -> serde_json::Result<String> {
             compressed_transcripts: counts.compressed,
             unreadable: report.transcripts.errors.len(),
         },
-        policies: report.rows(false).iter().map(totals).collect(),
-        subagents: report.rows(true).iter().map(totals).collect(),
+        policies: rows(report, false),
+        subagents: rows(report, true),
+        unpriced_requests: report.unpriced_requests(false),
+        unpriced_subagent_requests: report.unpriced_requests(true),
         pings_per_pause: report
             .sweep()
             .into_iter()
             .map(|(pings_max, outcome)| Sweep {
                 pings_max,
-                pings: outcome.pings,
-                net_nano_dollars: outcome.net(),
+                pings: (!report.is_unpriced(false)).then_some(outcome.pings),
+                net_nano_dollars: (!report.is_unpriced(false)).then_some(outcome.net()),
             })
             .collect(),
         break_even: report
@@ -83,27 +85,33 @@ pub(crate) fn json(report: &Report) -> serde_json::Result<String> {
     serde_json::to_string_pretty(&document).map(|text| text + "\n")
 }
 
-fn totals(row: &Row) -> Totals {
+fn rows(report: &Report, subagents: bool) -> Vec<Totals> {
+    let is_known = !report.is_unpriced(subagents);
+    report.rows(subagents).iter().map(|row| totals(row, is_known)).collect()
+}
+
+/// With nothing but the name of the policy, if nothing else is known.
+fn totals(row: &Row, is_known: bool) -> Totals {
     let (low, high) = row.interval.unzip();
     Totals {
-        numbers: numbers(row.policy.name(), &row.outcome),
+        numbers: numbers(row.policy.name(), is_known.then_some(&row.outcome)),
         net_low_nano_dollars: low,
         net_high_nano_dollars: high,
     }
 }
 
-fn numbers(policy: String, outcome: &Outcome) -> Numbers {
+fn numbers(policy: String, outcome: Option<&Outcome>) -> Numbers {
     Numbers {
         policy,
-        cost_nano_dollars: outcome.cost,
-        spent_on_pings_nano_dollars: outcome.spent_on_pings,
-        spent_on_writes_nano_dollars: outcome.spent_on_writes,
-        saved_nano_dollars: outcome.saved,
-        net_nano_dollars: outcome.net(),
-        pings: outcome.pings,
-        late_pings: outcome.late_pings,
-        hits: outcome.hits,
-        expired: outcome.expired,
+        cost_nano_dollars: outcome.map(|outcome| outcome.cost),
+        spent_on_pings_nano_dollars: outcome.map(|outcome| outcome.spent_on_pings),
+        spent_on_writes_nano_dollars: outcome.map(|outcome| outcome.spent_on_writes),
+        saved_nano_dollars: outcome.map(|outcome| outcome.saved),
+        net_nano_dollars: outcome.map(Outcome::net),
+        pings: outcome.map(|outcome| outcome.pings),
+        late_pings: outcome.map(|outcome| outcome.late_pings),
+        hits: outcome.map(|outcome| outcome.hits),
+        expired: outcome.map(|outcome| outcome.expired),
     }
 }
 
@@ -118,7 +126,7 @@ fn of_conversation(conversation: &Conversation) -> OfConversation<'_> {
         requests: conversation.requests,
         long_pauses: conversation.long_gaps,
         longest_pause_ms: conversation.longest_gap,
-        policies: outcomes.map(|(policy, outcome)| numbers(policy.name(), outcome)).collect(),
+        policies: outcomes.map(|(policy, outcome)| numbers(policy.name(), Some(outcome))).collect(),
     }
 }
 
@@ -133,6 +141,8 @@ struct Document<'r> {
     read: Read,
     policies: Vec<Totals>,
     subagents: Vec<Totals>,
+    unpriced_requests: u64,
+    unpriced_subagent_requests: u64,
     pings_per_pause: Vec<Sweep>,
     break_even: Vec<BreakEven>,
     conversations: Vec<OfConversation<'r>>,
@@ -175,23 +185,23 @@ struct Totals {
 #[serde(rename_all = "camelCase")]
 struct Numbers {
     policy: String,
-    cost_nano_dollars: NanoDollars,
-    spent_on_pings_nano_dollars: NanoDollars,
-    spent_on_writes_nano_dollars: NanoDollars,
-    saved_nano_dollars: NanoDollars,
-    net_nano_dollars: NanoDollars,
-    pings: u64,
-    late_pings: u64,
-    hits: u64,
-    expired: u64,
+    cost_nano_dollars: Option<NanoDollars>,
+    spent_on_pings_nano_dollars: Option<NanoDollars>,
+    spent_on_writes_nano_dollars: Option<NanoDollars>,
+    saved_nano_dollars: Option<NanoDollars>,
+    net_nano_dollars: Option<NanoDollars>,
+    pings: Option<u64>,
+    late_pings: Option<u64>,
+    hits: Option<u64>,
+    expired: Option<u64>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Sweep {
     pings_max: u32,
-    pings: u64,
-    net_nano_dollars: NanoDollars,
+    pings: Option<u64>,
+    net_nano_dollars: Option<NanoDollars>,
 }
 
 #[derive(Serialize)]

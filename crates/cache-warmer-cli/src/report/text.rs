@@ -6,7 +6,10 @@ use cli_support::{
     text::{count, counted, iso, plain},
 };
 
-use super::{BREAK_EVEN_TOKENS, EXTREMES, Report, Row, chart::bars, format};
+use super::{
+    BREAK_EVEN_HEADER, BREAK_EVEN_TOKENS, CONVERSATIONS_HEADER, EXTREMES, POLICIES_HEADER, Report,
+    Row, chart::bars, format,
+};
 
 /// What the simulation says. With `all`, every conversation is listed.
 pub(crate) fn text(report: &Report, all: bool) -> String {
@@ -63,9 +66,7 @@ fn summary(report: &Report, rows: &[Row]) -> String {
 
 fn policies(rows: &[Row]) -> String {
     let all = rows.first().map(|row| row.outcome.cost).unwrap_or_default();
-    let header =
-        ["Policy", "Pings", "Spent", "Saved", "Net", "of cost", "95 % interval", "Hits", "Expired"];
-    let mut table = table(&header);
+    let mut table = table(&POLICIES_HEADER);
     for row in rows {
         let Row { policy, outcome, .. } = row;
         table.add_row([
@@ -170,18 +171,7 @@ fn conversations(report: &Report, all: bool) -> String {
 }
 
 fn listed(conversations: &[(&Conversation, Outcome)]) -> String {
-    let header = [
-        "Conversation",
-        "Model",
-        "Kept for",
-        "Requests",
-        "Expiries",
-        "Longest pause",
-        "Pings",
-        "Saved",
-        "Net",
-    ];
-    let mut table = table(&header);
+    let mut table = table(&CONVERSATIONS_HEADER);
     for (conversation, outcome) in conversations {
         table.add_row([
             left(plain(&conversation.id)),
@@ -199,22 +189,11 @@ fn listed(conversations: &[(&Conversation, Outcome)]) -> String {
 }
 
 fn break_even(report: &Report) -> String {
-    let header = [
-        "Model",
-        "Kept for",
-        "Ping after",
-        "A ping costs",
-        "and can save",
-        "Pays from",
-        "Pings",
-        "Covered",
-        "An hour costs",
-    ];
     let rows = report.break_even();
     if rows.is_empty() {
         return String::new();
     }
-    let mut table = table(&header);
+    let mut table = table(&BREAK_EVEN_HEADER);
     for row in rows {
         let figures = row.figures;
         table.add_row([

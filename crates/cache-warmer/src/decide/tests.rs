@@ -66,7 +66,7 @@ fn the_numbers_are_those_of_the_economics() {
     let numbers = decide(&idle(), &policy()).numbers.unwrap();
     let expected = Numbers {
         ping_cost: cents(3),
-        ping_cost_max: NanoDollars(375_240_000),
+        ping_cost_max: NanoDollars(600_240_000),
         avoidable_loss: NanoDollars(345_000_000),
         pings_max: 11,
         break_even_ppm: Some(86_957),
@@ -131,8 +131,8 @@ fn every_rule_that_stops_has_its_reason() {
 fn a_budget_lasts_while_there_is_room_for_a_whole_write() {
     let budget = Budget { day: Some(cents(100)), ..Budget::UNLIMITED };
     let policy = Policy { budget, ..policy() };
-    // 100 - 37.5 cents, and 16 tokens of answer.
-    for (nanos, action) in [(624_760_000, Decided::Send), (624_760_001, Decided::Stop)] {
+    // 100 - 60 cents, as all may have to be written for an hour, and 16 tokens of answer.
+    for (nanos, action) in [(399_760_000, Decided::Send), (399_760_001, Decided::Stop)] {
         let spent = Spent { day: NanoDollars(nanos), ..Spent::default() };
         let situation = Situation { now: after(270), spent, ..idle() };
         assert_eq!(decide(&situation, &policy).action, action, "{nanos}");

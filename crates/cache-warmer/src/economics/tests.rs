@@ -92,7 +92,22 @@ fn what_is_sent_again_uncached_is_paid_again() {
     assert_eq!(ping_cost(&terms, 1000, 50), NanoDollars(1_000_000 + 500_000));
     let one = Terms { method: WarmMethod::ReplayForOneToken, ..terms };
     assert_eq!(ping_cost(&one, 1000, 50), NanoDollars(1_500_000 + 50_000));
-    assert_eq!(ping_cost_max(&one, 1000, 50), NanoDollars(1050 * 12_500 + 16 * 50_000));
+    assert_eq!(late_ping_cost(&one, 1000, 50), NanoDollars(1050 * 12_500 + 50_000));
+}
+
+/// Prices of reading, and of writing for five minutes and for an hour; then the one that counts.
+#[test]
+fn at_worst_every_token_is_written_at_the_dearest_price() {
+    let table =
+        [(1000, 12_500, 20_000, 20_000), (1000, 12_500, 11_000, 12_500), (1000, 0, 0, 10_000)];
+    for (read, write_5m, write_1h, dearest) in table {
+        for tier in [Tier::FiveMinutes, Tier::OneHour, Tier::ThirtyMinutes] {
+            let terms = terms(read, write_5m, write_1h, tier);
+            let expected = NanoDollars(1050 * dearest + 16 * 50_000);
+            assert_eq!(ping_cost_max(&terms, 1000, 50), expected, "{tier:?}");
+            assert!(late_ping_cost(&terms, 1000, 50) <= expected, "{tier:?}");
+        }
+    }
 }
 
 #[test]

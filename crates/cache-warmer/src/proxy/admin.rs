@@ -147,6 +147,11 @@ fn metrics(status: &Status, requests: u64, failed: u64) -> String {
         ("turns_failed_total", counts.turns_failed, "Turns that failed, or were given up."),
         ("usage_unknown_total", counts.usage_unknown, "Turns whose answer told no usage."),
         ("passed_too_long_total", counts.passed_too_long, "Requests too long to be kept."),
+        (
+            "passed_without_room_total",
+            counts.passed_without_room,
+            "Requests that came while others held as much as they may.",
+        ),
         ("passed_compressed_total", counts.passed_compressed, "Requests with a compressed body."),
         (
             "passed_unidentified_total",

@@ -2,6 +2,7 @@
 
 use std::{
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
 };
 
@@ -12,11 +13,15 @@ use hyper::{
 };
 use tokio::sync::oneshot;
 
-use super::tap::{Tap, Told};
+use super::{
+    room::{Held, Room},
+    tap::{Tap, Told},
+};
+use crate::Millis;
 
 /// What sees the data of a body.
 pub(crate) trait Observer {
-    /// The next data; it is shared, not copied.
+    /// The next data.
     fn data(&mut self, data: &Bytes);
     /// The body is at its end, or will not get there.
     fn end(self, complete: bool);
@@ -86,37 +91,56 @@ impl<O: Observer> Drop for Observed<O> {
 }
 
 /// What was seen of the body of a request. Nothing is told of one that did not come to its end.
+#[derive(Debug)]
 pub(crate) enum Copied {
-    /// All of it, in pieces.
-    Whole(Vec<Bytes>),
+    /// All of it.
+    Whole(Kept),
     /// It is longer than what is kept.
     TooLong,
+    /// All requests under way together are.
+    NoRoom,
 }
 
-/// Keeps the pieces of a request.
+/// The body of a request.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) held: Held,
+}
+
+/// Keeps a copy of a request: in one piece, however small the pieces are in which it comes.
 pub(crate) struct Keep {
     copied: Copied,
-    room: usize,
+    max: usize,
     done: oneshot::Sender<Copied>,
 }
 
 impl Keep {
-    /// Keeps up to `max` bytes, and says so to `done`.
-    pub(crate) fn new(max: usize, done: oneshot::Sender<Copied>) -> Self {
-        Self { copied: Copied::Whole(Vec::new()), room: max, done }
+    /// Keeps up to `max` bytes as long as there is `room`, and says so to `done`.
+    pub(crate) fn new(max: usize, room: &Arc<Room>, done: oneshot::Sender<Copied>) -> Self {
+        let kept = Kept { bytes: Vec::new(), held: Held::nothing(room) };
+        Self { copied: Copied::Whole(kept), max, done }
     }
 }
 
 impl Observer for Keep {
     fn data(&mut self, data: &Bytes) {
-        let Copied::Whole(pieces) = &mut self.copied else { return };
-        match self.room.checked_sub(data.len()) {
-            Some(room) => {
-                self.room = room;
-                pieces.push(data.clone());
-            }
-            None => self.copied = Copied::TooLong,
+        let Copied::Whole(Kept { bytes, held }) = &mut self.copied else { return };
+        let (length, capacity) = (bytes.len().saturating_add(data.len()), bytes.capacity());
+        if self.max < length {
+            self.copied = Copied::TooLong;
+            return;
         }
+        if capacity < length {
+            // Twice as much each time, so that a byte is not copied again for each that follows.
+            let larger = length.max(capacity.saturating_mul(2).min(self.max));
+            if !held.grow(larger - capacity) {
+                self.copied = Copied::NoRoom;
+                return;
+            }
+            bytes.reserve_exact(larger - bytes.len());
+        }
+        bytes.extend_from_slice(data);
     }
 
     fn end(self, complete: bool) {
@@ -134,6 +158,8 @@ pub(crate) struct Ended {
     pub(crate) status: StatusCode,
     /// Whether all of it came.
     pub(crate) complete: bool,
+    /// For how long it asked to wait, if it did.
+    pub(crate) retry_after: Option<Millis>,
     /// What it said.
     pub(crate) told: Told,
 }
@@ -148,6 +174,7 @@ impl Ended {
 /// Reads the usage in an answer.
 pub(crate) struct Read {
     pub(crate) status: StatusCode,
+    pub(crate) retry_after: Option<Millis>,
     /// Nothing if it cannot be read.
     pub(crate) tap: Option<Tap>,
     pub(crate) done: oneshot::Sender<Ended>,
@@ -161,8 +188,48 @@ impl Observer for Read {
     }
 
     fn end(self, complete: bool) {
-        let Self { status, tap, done } = self;
+        let Self { status, retry_after, tap, done } = self;
         let told = tap.map(Tap::finish).unwrap_or_default();
-        done.send(Ended { status, complete, told }).ok();
+        done.send(Ended { status, complete, retry_after, told }).ok();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keep(max: usize, room: &Arc<Room>, pieces: &[&[u8]]) -> Copied {
+        let (done, mut copied) = oneshot::channel();
+        let mut keep = Keep::new(max, room, done);
+        for piece in pieces {
+            keep.data(&Bytes::copy_from_slice(piece));
+        }
+        keep.end(true);
+        copied.try_recv().unwrap()
+    }
+
+    #[test]
+    fn a_body_in_single_bytes_takes_little_more_than_its_length() {
+        let room = Room::new(1 << 20);
+        let pieces = vec![&b"x"[..]; 100_000];
+        let Copied::Whole(kept) = keep(1 << 20, &room, &pieces) else { panic!("it is not kept") };
+        assert_eq!(kept.bytes, vec![b'x'; 100_000]);
+        assert!(kept.bytes.capacity() <= 2 * 100_000, "{}", kept.bytes.capacity());
+    }
+
+    #[test]
+    fn all_bodies_together_have_a_limit() {
+        let room = Room::new(100);
+        let first = keep(80, &room, &[&[b'x'; 50], &[b'x'; 20]]);
+        assert!(matches!(&first, Copied::Whole(kept) if kept.bytes == [b'x'; 70]));
+        assert!(matches!(keep(80, &room, &[&[b'x'; 40]]), Copied::NoRoom));
+        // What does not fit holds nothing any more.
+        let second = keep(80, &room, &[&[b'x'; 20]]);
+        assert!(matches!(second, Copied::Whole(_)));
+        drop(first);
+        assert!(matches!(keep(80, &room, &[&[b'x'; 80]]), Copied::Whole(_)));
+        assert!(matches!(keep(80, &room, &[&[b'x'; 81]]), Copied::TooLong));
+        assert!(matches!(keep(80, &room, &[&[b'x'; 41], &[b'x'; 40]]), Copied::TooLong));
+        assert!(matches!(keep(80, &room, &[]), Copied::Whole(_)));
     }
 }

@@ -11,24 +11,27 @@ use super::{ConversationId, Endpoint, secret::Secret};
 #[derive(Clone, Debug)]
 pub(crate) struct Replay {
     pub(crate) endpoint: Endpoint,
-    pub(crate) uri: Uri,
+    /// Some clients have their credentials in its query.
+    pub(crate) uri: Secret<Uri>,
     /// With the credentials of the client.
     pub(crate) headers: Secret<HeaderMap>,
     pub(crate) body: Secret<Bytes>,
 }
 
 impl Replay {
-    fn size(&self) -> usize {
+    /// Of its body, in bytes.
+    pub(crate) fn size(&self) -> usize {
         self.body.expose().len()
     }
 }
 
-/// How many last requests are held in memory.
+/// How many requests are held in memory.
 #[derive(Clone, Copy, Debug)]
 pub struct CaptureLimits {
-    /// How many conversations.
+    /// The last requests of how many conversations.
     pub conversations: usize,
-    /// How many bytes in all.
+    /// How many bytes in all. The bodies of turns under way may take as many once more; a turn for
+    /// which there is no room is passed on and not kept.
     pub bytes: usize,
 }
 
@@ -97,7 +100,7 @@ mod tests {
     fn replay(size: usize) -> Replay {
         Replay {
             endpoint: Endpoint::Messages,
-            uri: Uri::from_static("http://api.example/v1/messages"),
+            uri: Secret::new(Uri::from_static("http://api.example/v1/messages?key=s3cret")),
             headers: Secret::new(HeaderMap::new()),
             body: Secret::new(Bytes::from(vec![b'x'; size])),
         }
@@ -139,6 +142,8 @@ mod tests {
         let headers = [(hyper::header::AUTHORIZATION, "Bearer t0psecret".parse().unwrap())];
         shown.headers = Secret::new(headers.into_iter().collect());
         let printed = format!("{shown:?}");
-        assert!(!printed.contains("t0psecret") && !printed.contains("xxx"), "{printed}");
+        for secret in ["t0psecret", "s3cret", "xxx"] {
+            assert!(!printed.contains(secret), "{printed}");
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Requests to the upstreams.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{io, iter, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
@@ -83,6 +83,14 @@ pub(crate) fn client(needs_tls: bool, extra: Option<&[u8]>) -> Result<Client, Tl
         .pool_idle_timeout(IDLE_MAX)
         .set_host(false)
         .build(connector))
+}
+
+/// Whether a request failed because its own body could not be read: the client sent it wrongly, or
+/// went away.
+pub(crate) fn is_about_body(error: &hyper_util::client::legacy::Error) -> bool {
+    let first = std::error::Error::source(error);
+    let mut causes = iter::successors(first, |cause| cause.source());
+    causes.any(|cause| cause.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_user))
 }
 
 /// Says why an upstream did not answer, and what to do.

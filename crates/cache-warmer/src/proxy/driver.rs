@@ -110,7 +110,18 @@ impl Driver {
     async fn turn(&mut self, turn: Turn) {
         let now = now(self.clock);
         match turn {
+            Turn::Arriving(account) => {
+                self.warming.handle(Event::Arriving(account), &self.known, now).await;
+            }
+            Turn::Arrived(account) => {
+                self.warming.handle(Event::Arrived(account), &self.known, now).await;
+            }
+            Turn::RateLimited { account, retry_after } => {
+                let limited = Event::RateLimited { account, retry_after };
+                self.warming.handle(limited, &self.known, now).await;
+            }
             Turn::Passed(PassedBecause::TooLong) => self.counts.passed_too_long += 1,
+            Turn::Passed(PassedBecause::NoRoom) => self.counts.passed_without_room += 1,
             Turn::Passed(PassedBecause::Compressed) => self.counts.passed_compressed += 1,
             Turn::Passed(PassedBecause::Unidentified) => self.counts.passed_unidentified += 1,
             Turn::Started { identity } => {
@@ -119,11 +130,13 @@ impl Driver {
                 self.warming.started(identity.conversation, &self.known, now).await;
             }
             Turn::Ended(turn) => {
-                let TurnEnded { identity, at, replay, answer } = *turn;
+                let TurnEnded { identity, at, replay, answer, held } = *turn;
                 self.counts.ended(answer.as_ref());
                 self.counts.not_replayable += u64::from(replay.is_err());
                 let took = Millis::from(self.clock.monotonic().saturating_sub(at));
                 let ended = self.known.ended(&identity, replay.ok(), answer.as_ref());
+                // From here on it counts as one of those that are captured.
+                drop(held);
                 self.warming.ended(&identity, &ended, took, &self.known, now).await;
                 self.warming.closed(ended.closed, &self.known, now).await;
             }

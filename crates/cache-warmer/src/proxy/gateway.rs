@@ -2,7 +2,10 @@
 
 use std::{
     convert::Infallible,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -16,26 +19,38 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{
     Api, Endpoint, Identity, NotReplayable, Upstream,
-    body::{Copied, Ended, Keep, Observed, Read},
+    body::{Copied, Ended, Keep, Kept, Observed, Read},
     capture::Replay,
     client::{self, Body, Client},
     driver::Message,
-    headers, replay, reply,
+    headers, identity, ping, replay, reply,
+    room::{Held, Room},
     route::{Route, route},
     secret::Secret,
     tap::Tap,
     text::Text,
 };
+use crate::{Account, Millis};
 
 /// What a connection tells of a turn.
 #[derive(Debug)]
 pub(crate) enum Turn {
+    /// The head of a request came; of which conversation it is, its body will tell.
+    Arriving(Account),
+    /// It has told, or will not any more.
+    Arrived(Account),
     /// A request was sent whole.
     Started { identity: Identity },
     /// Its answer is over.
     Ended(Box<TurnEnded>),
     /// A request passed that cannot be kept warm.
     Passed(PassedBecause),
+    /// The provider turned a request away: there were too many of this account.
+    RateLimited {
+        account: Account,
+        /// For how long it asked to wait.
+        retry_after: Option<Millis>,
+    },
 }
 
 /// The end of a turn.
@@ -48,6 +63,8 @@ pub(crate) struct TurnEnded {
     pub(crate) replay: Result<Replay, NotReplayable>,
     /// Nothing is known of an answer that never began.
     pub(crate) answer: Option<Ended>,
+    /// What the replay takes of the room for turns under way.
+    pub(crate) held: Held,
 }
 
 /// Why the prompt of a request is not kept warm, whatever it would cost.
@@ -55,6 +72,8 @@ pub(crate) struct TurnEnded {
 pub(crate) enum PassedBecause {
     /// Its body is longer than what is kept.
     TooLong,
+    /// The turns under way hold as much as they may, all together.
+    NoRoom,
     /// Its body is compressed.
     Compressed,
     /// Its body is not what the endpoint takes, or does not tell which conversation it is of.
@@ -75,6 +94,8 @@ pub(crate) struct Gateway {
     pub(crate) open_ai: Upstream,
     /// The longest body that is kept, in bytes.
     pub(crate) body_max: usize,
+    /// For the bodies of all turns under way.
+    pub(crate) room: Arc<Room>,
     pub(crate) clock: &'static dyn Clock,
     pub(crate) driver: mpsc::Sender<Message>,
     pub(crate) counters: Counters,
@@ -107,6 +128,10 @@ impl Gateway {
         let body = Observed::new(body, keep).boxed_unsync();
         match self.client.request(Request::from_parts(parts, body)).await {
             Ok(answer) => Ok(answered(route.api, answer, ended)),
+            Err(error) if client::is_about_body(&error) => {
+                let message = "the body of the request is malformed, or was cut off";
+                Ok(reply::error(route.api, StatusCode::BAD_REQUEST, message))
+            }
             Err(error) => {
                 self.counters.upstream_errors.fetch_add(1, Ordering::Relaxed);
                 let message = format!("no answer from {upstream}: {}", client::explain(&error));
@@ -132,9 +157,10 @@ impl Gateway {
         }
         let (keep, copied) = oneshot::channel();
         let (done, ended) = oneshot::channel();
-        let request = Seen { endpoint, uri: uri.clone(), headers: headers.clone(), at };
+        let account = identity::account(headers);
+        let request = Seen { endpoint, uri: uri.clone(), headers: headers.clone(), account, at };
         tokio::spawn(request.follow(copied, ended, driver));
-        Some((Keep::new(self.body_max, keep), done))
+        Some((Keep::new(self.body_max, &self.room, keep), done))
     }
 }
 
@@ -147,8 +173,9 @@ fn answered(
     let (mut parts, body) = answer.into_parts();
     headers::remove_hop_by_hop(&mut parts.headers);
     parts.version = Version::HTTP_11;
-    let read =
-        ended.map(|done| Read { status: parts.status, tap: Tap::new(api, &parts.headers), done });
+    let (status, retry_after) = (parts.status, ping::retry_after(&parts.headers));
+    let tap = Tap::new(api, &parts.headers);
+    let read = ended.map(|done| Read { status, retry_after, tap, done });
     Response::from_parts(parts, Observed::new(body, read).boxed_unsync())
 }
 
@@ -157,55 +184,82 @@ struct Seen {
     endpoint: Endpoint,
     uri: Uri,
     headers: HeaderMap,
+    account: Account,
     at: Duration,
 }
 
+/// A request whose conversation is known.
+struct Known {
+    identity: Identity,
+    replay: Result<Replay, NotReplayable>,
+    held: Held,
+}
+
+/// An edited request is longer than the original by no more than this, in bytes.
+const EDITS_MAX: usize = 128;
+
 impl Seen {
-    /// Tells of the turn: that it began, once the request was sent whole; then that it ended.
+    /// Tells of the turn: that it comes; that it began, once the request was sent whole; then that
+    /// it ended.
     async fn follow(
         self,
         copied: oneshot::Receiver<Copied>,
         ended: oneshot::Receiver<Ended>,
         driver: mpsc::Sender<Message>,
     ) {
-        let at = self.at;
-        let started = match copied.await {
+        let (at, account) = (self.at, self.account);
+        // Nobody listens any more when the proxy stops.
+        let tell = async |turn| drop(driver.send(Message::Turn(turn)).await);
+        tell(Turn::Arriving(account)).await;
+        let known = match copied.await {
             // Reading megabytes of JSON would hold up the connections of this thread.
-            Ok(Copied::Whole(pieces)) => {
-                tokio::task::spawn_blocking(move || self.read(&pieces)).await.ok().flatten()
+            Ok(Copied::Whole(kept)) => {
+                let read = tokio::task::spawn_blocking(move || self.read(kept));
+                Some(read.await.unwrap_or(Err(PassedBecause::Unidentified)))
             }
-            Ok(Copied::TooLong) => {
-                driver.send(Message::Turn(Turn::Passed(PassedBecause::TooLong))).await.ok();
-                return;
+            Ok(Copied::TooLong) => Some(Err(PassedBecause::TooLong)),
+            Ok(Copied::NoRoom) => Some(Err(PassedBecause::NoRoom)),
+            // The client gave up, or the provider did not want to read it all.
+            Err(_) => None,
+        };
+        match &known {
+            Some(Ok(Known { identity, .. })) => {
+                tell(Turn::Started { identity: identity.clone() }).await;
             }
-            // The client gave up.
-            Err(_) => return,
-        };
-        let Some((identity, replay)) = started else {
-            driver.send(Message::Turn(Turn::Passed(PassedBecause::Unidentified))).await.ok();
-            return;
-        };
-        driver.send(Message::Turn(Turn::Started { identity: identity.clone() })).await.ok();
+            Some(Err(why)) => tell(Turn::Passed(*why)).await,
+            None => (),
+        }
+        tell(Turn::Arrived(account)).await;
         let answer = ended.await.ok();
-        driver
-            .send(Message::Turn(Turn::Ended(Box::new(TurnEnded { identity, at, replay, answer }))))
-            .await
-            .ok();
+        if let Some(Ended { status: StatusCode::TOO_MANY_REQUESTS, retry_after, .. }) = &answer {
+            tell(Turn::RateLimited { account, retry_after: *retry_after }).await;
+        }
+        if let Some(Ok(Known { identity, replay, held })) = known {
+            let ended = TurnEnded { identity, at, replay, answer, held };
+            tell(Turn::Ended(Box::new(ended))).await;
+        }
     }
 
-    fn read(mut self, pieces: &[Bytes]) -> Option<(Identity, Result<Replay, NotReplayable>)> {
-        let body = pieces.concat();
-        let text = std::str::from_utf8(&body).ok()?;
-        let identity = Identity::of(self.endpoint, &self.headers, &Text::parse(text)?)?;
+    fn read(mut self, Kept { bytes, mut held }: Kept) -> Result<Known, PassedBecause> {
+        let text = std::str::from_utf8(&bytes).ok();
+        let parsed = text.and_then(|text| Some((text, Text::parse(text)?)));
+        let identity =
+            |text: &Text<'_>| Identity::of(self.endpoint, &self.headers, self.account, text);
+        let known = parsed.and_then(|(text, parsed)| Some((text, identity(&parsed)?)));
+        let (text, identity) = known.ok_or(PassedBecause::Unidentified)?;
+        if !held.grow(bytes.len().saturating_add(EDITS_MAX)) {
+            return Err(PassedBecause::NoRoom);
+        }
         let replay = replay::replay(self.endpoint, text).map(|replayed| {
             headers::prepare_replay(&mut self.headers);
             Replay {
                 endpoint: self.endpoint,
-                uri: self.uri,
+                uri: Secret::new(self.uri),
                 headers: Secret::new(self.headers),
                 body: Secret::new(Bytes::from(replayed)),
             }
         });
-        Some((identity, replay))
+        held.shrink_to(replay.as_ref().map_or(0, Replay::size));
+        Ok(Known { identity, replay, held })
     }
 }

@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 
 use super::{Api, Endpoint, headers, text::Text};
-use crate::Tier;
+use crate::{Account, Tier};
 
 /// The fields in which clients name the session: Claude Code, Codex, and those who follow them.
 const SESSION_FIELDS: [&str; 6] = [
@@ -90,7 +90,7 @@ pub(crate) struct Identity {
     /// Whose endpoint it is.
     pub(crate) api: Api,
     /// Who pays: the credentials.
-    pub(crate) account: u64,
+    pub(crate) account: Account,
     /// The lifetime that the request asks for by name, as that of OpenAI's extended retention.
     pub(crate) tier: Option<Tier>,
     /// The model, as the request names it.
@@ -110,7 +110,12 @@ impl Identity {
 
     /// Finds the identity of a request to `endpoint`; nothing if it names no model, has no message
     /// of a user, or continues a response that only the provider has.
-    pub(crate) fn of(endpoint: Endpoint, headers: &HeaderMap, text: &Text<'_>) -> Option<Self> {
+    pub(crate) fn of(
+        endpoint: Endpoint,
+        headers: &HeaderMap,
+        account: Account,
+        text: &Text<'_>,
+    ) -> Option<Self> {
         if text.has("previous_response_id") {
             return None;
         }
@@ -146,19 +151,24 @@ impl Identity {
         let is_subagent = SUBAGENT_FIELDS.iter().any(|name| {
             headers.get(*name).is_some_and(|value| !value.as_bytes().trim_ascii().is_empty())
         });
-        let mut account = Hasher::new();
-        account.part(credentials);
         Some(Self {
             conversation: prefix.finish(),
             lineage,
             api: endpoint.api(),
-            account: account.finish().number(),
+            account,
             tier: (text.string("prompt_cache_retention").as_deref() == Some("24h"))
                 .then_some(Tier::OneDay),
             model,
             is_subagent,
         })
     }
+}
+
+/// Who pays for a request with these header fields: a hash of the credentials.
+pub(crate) fn account(headers: &HeaderMap) -> Account {
+    let mut account = Hasher::new();
+    account.part(headers::credentials(headers).map_or(&b""[..], |value| value.as_bytes()));
+    Account(account.finish().number())
 }
 
 /// What the client gives as the identifier of its session.

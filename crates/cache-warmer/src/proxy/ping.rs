@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::{Method, Request, StatusCode, header};
+use hyper::{HeaderMap, Method, Request, StatusCode, header};
 
 use super::{
     Api, Endpoint,
@@ -23,7 +23,7 @@ pub(crate) async fn ping(client: &Client, replay: &Replay) -> Result<RequestUsag
         if error.is_connect() { Failure::Connection } else { Failure::Interrupted }
     })?;
     let (parts, body) = answer.into_parts();
-    if let Some(failure) = failure(parts.status, parts.headers.get(header::RETRY_AFTER)) {
+    if let Some(failure) = failure(parts.status, &parts.headers) {
         return Err(failure);
     }
     let mut tap = Tap::new(replay.endpoint.api(), &parts.headers).ok_or(Failure::Interrupted)?;
@@ -37,27 +37,28 @@ fn request(replay: &Replay) -> Request<Body> {
     let body = Full::new(Bytes::clone(replay.body.expose()));
     let mut request = Request::new(body.map_err(|never| match never {}).boxed_unsync());
     *request.method_mut() = Method::POST;
-    *request.uri_mut() = replay.uri.clone();
+    request.uri_mut().clone_from(replay.uri.expose());
     request.headers_mut().clone_from(replay.headers.expose());
     request
 }
 
 /// What an answer with this status says, if it is no success.
-fn failure(status: StatusCode, retry_after: Option<&header::HeaderValue>) -> Option<Failure> {
+fn failure(status: StatusCode, headers: &HeaderMap) -> Option<Failure> {
     if status.is_success() {
         return None;
     }
     Some(match status.as_u16() {
-        429 => Failure::RateLimited { retry_after: retry_after.and_then(seconds) },
+        429 => Failure::RateLimited { retry_after: retry_after(headers) },
         401 | 403 => Failure::Unauthorized,
         408 | 500.. => Failure::Server,
         _ => Failure::Refused,
     })
 }
 
-/// `Retry-After` in seconds. As a date it is not read: none of the providers sends one.
-fn seconds(value: &header::HeaderValue) -> Option<Millis> {
-    value.to_str().ok()?.trim().parse().ok().map(Millis::from_secs)
+/// For how long an answer asks to wait: its `Retry-After` in seconds. As a date it is not read, as
+/// none of the providers sends one.
+pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Millis> {
+    headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Millis::from_secs)
 }
 
 impl Endpoint {
@@ -91,9 +92,11 @@ mod tests {
             (529, None, Some(Failure::Server)),
         ];
         for (status, retry_after, expected) in table {
-            let retry_after = retry_after.map(header::HeaderValue::from_static);
+            let field = retry_after
+                .map(|value| (header::RETRY_AFTER, header::HeaderValue::from_static(value)));
+            let headers: HeaderMap = field.into_iter().collect();
             let status = StatusCode::from_u16(status).unwrap();
-            assert_eq!(failure(status, retry_after.as_ref()), expected, "{status}");
+            assert_eq!(failure(status, &headers), expected, "{status}");
         }
     }
 }

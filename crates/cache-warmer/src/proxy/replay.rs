@@ -6,7 +6,7 @@
 //! | endpoint | changed |
 //! |---|---|
 //! | `/v1/messages` | `max_tokens: 0`, or 1 for what Anthropic refuses with 0; `stream: false` |
-//! | `/v1/chat/completions` | `max_completion_tokens` and `max_tokens`, those that there are: 1; `stream: false`, `stream_options: null`, `store: false` if it is there |
+//! | `/v1/chat/completions` | `max_completion_tokens` and `max_tokens`, those that there are: 1, or 16 for models that reason; `stream: false`, `stream_options: null`, `store: false` if it is there |
 //! | `/v1/responses` | `max_output_tokens: 16`, the least that OpenAI takes; `stream: false`, `stream_options: null`, `store: false` |
 //!
 //! Anthropic refuses `max_tokens: 0` together with streaming, an enforced tool and a format of
@@ -36,8 +36,11 @@ pub(crate) enum NotReplayable {
     Malformed,
 }
 
-/// The least `max_output_tokens` that OpenAI's responses take (its API reference).
-const RESPONSES_MIN: &str = "16";
+/// The least `max_output_tokens` that OpenAI's responses take: less is `integer_below_min_value`
+/// (earendil-works/pi#6265). Models that reason want as much of chat completions
+/// (braintrustdata/lingua#186); where they use all of it for reasoning, they may refuse that too
+/// (weave-os/router#589). A refusal costs nothing, and ends the pings until the next request.
+const REASONING_MIN: &str = "16";
 
 /// Tiers of service whose prices are the usual ones.
 const TIERS: [&str; 4] = ["auto", "default", "standard", "standard_only"];
@@ -80,17 +83,28 @@ fn chat_completions(text: &Text<'_>) -> Result<String, NotReplayable> {
     if text.has("web_search_options") {
         return Err(NotReplayable::SideEffect);
     }
+    let reasons = text.string("model").is_some_and(|model| is_reasoning(&model));
+    let least = if reasons { REASONING_MIN } else { "1" };
     let mut edits = Edits::new(text);
     // The older name is refused by newer models, so it is not the one to add.
     if text.has("max_tokens") {
-        edits.set("max_tokens", "1");
-        edits.set_if_there("max_completion_tokens", "1");
+        edits.set("max_tokens", least);
+        edits.set_if_there("max_completion_tokens", least);
     } else {
-        edits.set("max_completion_tokens", "1");
+        edits.set("max_completion_tokens", least);
     }
     edits.set_if_there("store", "false");
     edits.stop_streaming();
     Ok(edits.apply())
+}
+
+/// Whether it is one of OpenAI's models that think before they answer: `gpt-5` and its kin, `o3` and
+/// its kin; also with the name of who sells it before that.
+fn is_reasoning(model: &str) -> bool {
+    let name = model.rsplit('/').next().unwrap_or(model);
+    let is_o =
+        name.strip_prefix('o').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+    is_o || name.starts_with("gpt-5")
 }
 
 /// Whether the provider itself would use a tool: it searches, runs code, or calls a server.
@@ -107,7 +121,7 @@ fn responses(text: &Text<'_>) -> Result<String, NotReplayable> {
         return Err(NotReplayable::SideEffect);
     }
     let mut edits = Edits::new(text);
-    edits.set("max_output_tokens", RESPONSES_MIN);
+    edits.set("max_output_tokens", REASONING_MIN);
     edits.set("store", "false");
     edits.stop_streaming();
     Ok(edits.apply())

@@ -20,15 +20,22 @@ pub(crate) fn with(status: StatusCode, content_type: &'static str, body: String)
     response
 }
 
-/// An error as the provider itself would tell it, so that its clients show the message.
+/// An error as the provider itself would tell it, so that its clients show the message. It is about
+/// the request, or else about the upstream.
 pub(crate) fn error(api: Api, status: StatusCode, message: &str) -> Response<Body> {
     let message = format!("cache-warmer: {message}");
+    let is_about_request = status.is_client_error();
     let body = match api {
         Api::Anthropic => {
-            json!({ "type": "error", "error": { "type": "api_error", "message": message } })
+            let kind = if is_about_request { "invalid_request_error" } else { "api_error" };
+            json!({ "type": "error", "error": { "type": kind, "message": message } })
         }
         Api::OpenAi => {
-            let (kind, code) = ("server_error", "upstream_unreachable");
+            let (kind, code) = if is_about_request {
+                ("invalid_request_error", None)
+            } else {
+                ("server_error", Some("upstream_unreachable"))
+            };
             json!({ "error": { "message": message, "type": kind, "param": null, "code": code } })
         }
     };

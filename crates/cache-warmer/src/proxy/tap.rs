@@ -57,10 +57,12 @@ impl Tap {
         self.decoder.push(bytes);
     }
 
-    /// Says what the body told, once it is at its end.
+    /// Says what the body told, once it is at its end; or what it had told when it was cut off.
     pub(crate) fn finish(self) -> Told {
-        let Some(reader) = self.decoder.finish() else { return Told::default() };
-        Told { usage: reader.counted.usage(reader.api), error: reader.error }
+        self.decoder.finish(|reader: &Reader| {
+            let usage = reader.counted.usage(reader.api);
+            Told { usage, error: reader.error }
+        })
     }
 }
 

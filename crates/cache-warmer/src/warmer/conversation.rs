@@ -104,6 +104,8 @@ pub(super) enum Phase {
     Armed,
     /// For the time of a retry.
     BackingOff,
+    /// For a request that may be its own.
+    Arriving,
     /// For its turn.
     Queued,
     /// For an answer.
@@ -167,6 +169,7 @@ impl Conversation {
         match self.phase {
             Phase::Armed => Reason::Scheduled,
             Phase::BackingOff => Reason::BackingOff,
+            Phase::Arriving => Reason::RequestArriving,
             Phase::Queued => Reason::Queued,
             Phase::InFlight => Reason::InFlight,
             Phase::Stopped(reason) => reason,
@@ -176,7 +179,7 @@ impl Conversation {
     pub(super) fn status(&self, time: &TimeLine) -> Status {
         let next = match self.phase {
             Phase::Armed | Phase::BackingOff => self.timer.map(|at| time.wall(at)),
-            Phase::Queued | Phase::InFlight | Phase::Stopped(_) => None,
+            Phase::Arriving | Phase::Queued | Phase::InFlight | Phase::Stopped(_) => None,
         };
         Status {
             enabled: self.settings.enabled,

@@ -2,8 +2,8 @@ use std::sync::Arc;
 
 use super::{GivenUp, Phase, Warmer, conversation::LastWarm};
 use crate::{
-    Action, Failure, Generation, Millis, NanoDollars, Numbers, Reason, RequestUsage, Terms,
-    Verdict, economics, verify,
+    Account, Action, Failure, Generation, Millis, NanoDollars, Numbers, Reason, RequestUsage,
+    Terms, Verdict, economics, verify,
 };
 
 /// How long to wait after the first failure in a row, the second, and the third; then it is over.
@@ -174,8 +174,7 @@ impl Warmer {
         known.failures = known.failures.saturating_add(1);
         match (account, failure) {
             (Some(account), Failure::RateLimited { retry_after }) => {
-                let wait = retry_after.unwrap_or(RATE_LIMIT_HOLD).min(RATE_LIMIT_HOLD_MAX);
-                self.hold(account, now.plus(wait), false);
+                self.limited(account, retry_after);
             }
             (Some(account), Failure::Unauthorized) => {
                 self.hold(account, now.plus(UNAUTHORIZED_HOLD), true);
@@ -183,6 +182,12 @@ impl Warmer {
             _ => (),
         }
         self.move_on(slot);
+    }
+
+    /// Somebody with this account was told to slow down: so does everybody.
+    pub(super) fn limited(&mut self, account: Account, retry_after: Option<Millis>) {
+        let wait = retry_after.unwrap_or(RATE_LIMIT_HOLD).min(RATE_LIMIT_HOLD_MAX);
+        self.hold(account, self.now.plus(wait), false);
     }
 
     /// Cancels what is under way in a conversation, if anything is.

@@ -35,14 +35,19 @@ impl Warmer {
         }
         let decision = self.decide(known);
         let numbers = match (decision.action, decision.numbers) {
-            (Decided::Stop, _) | (_, None) => return Next::stop(decision.reason),
+            (Decided::Stop, _) | (_, None) => {
+                return Next::stop(crowded_out(known.phase, decision.reason));
+            }
             (Decided::Wait { .. } | Decided::Send | Decided::ExtendTtl, Some(numbers)) => numbers,
         };
         if let Some(reason) = self.blocked(known) {
             return Next::stop(reason);
         }
         let at = numbers.due.max(self.earliest(known)).max(self.now);
-        let (phase, timer) = if at <= self.now {
+        let (phase, timer) = if at <= self.now && self.is_arriving(known) {
+            // Right after its deadline it is cold.
+            (Phase::Arriving, numbers.deadline.plus(Millis(1)))
+        } else if at <= self.now {
             (Phase::Queued, numbers.deadline)
         } else if numbers.deadline < at {
             return Next::stop(Reason::Cold);
@@ -77,6 +82,24 @@ impl Warmer {
         hold.map_or(Millis::ZERO, |hold| hold.until).max(known.not_before)
     }
 
+    /// Whether a request is on its way that may be one of this conversation.
+    fn is_arriving(&self, known: &Conversation) -> bool {
+        known.last.as_ref().is_some_and(|last| self.arriving.contains_key(&last.account))
+    }
+
+    /// A request is known by now, or never will be: those that have waited for it go on.
+    pub(super) fn arrived(&mut self, account: Account) {
+        let Some(arriving) = self.arriving.get_mut(&account) else { return };
+        arriving.requests = arriving.requests.saturating_sub(1);
+        if arriving.requests == 0
+            && let Some(arriving) = self.arriving.remove(&account)
+        {
+            for slot in arriving.waiting {
+                self.plan(slot);
+            }
+        }
+    }
+
     /// Brings a conversation into a phase: the old timer goes, and so does the old generation.
     pub(super) fn enter(&mut self, slot: u32, phase: Phase, timer: Option<Millis>) {
         self.generation += 1;
@@ -91,6 +114,9 @@ impl Warmer {
         if let Some(at) = timer {
             self.timers_of(phase).insert(at, slot);
         }
+        if phase == Phase::Arriving && old_phase != phase {
+            self.wait_for_arrival(slot);
+        }
         if let Phase::Stopped(reason) = phase
             && old_phase != phase
             && was_enabled
@@ -100,6 +126,13 @@ impl Warmer {
         }
         if (old_phase, shown(old_phase, old_timer)) != (phase, shown(phase, timer)) {
             self.mark_changed(slot);
+        }
+    }
+
+    fn wait_for_arrival(&mut self, slot: u32) {
+        let account = self.names.get(slot).and_then(|known| Some(known.last.as_ref()?.account));
+        if let Some(arriving) = account.and_then(|account| self.arriving.get_mut(&account)) {
+            arriving.waiting.push(slot);
         }
     }
 
@@ -116,7 +149,9 @@ impl Warmer {
             known.timer = None;
             match known.phase {
                 Phase::InFlight => self.timed_out(slot),
-                Phase::Armed | Phase::BackingOff | Phase::Queued => self.plan(slot),
+                Phase::Armed | Phase::BackingOff | Phase::Arriving | Phase::Queued => {
+                    self.plan(slot);
+                }
                 Phase::Stopped(_) => self.forget_if_useless(slot),
             }
         }
@@ -171,6 +206,15 @@ impl Warmer {
         let hold = self.holds.entry(account).or_insert(super::Hold { until, unauthorized });
         hold.until = hold.until.max(until);
         hold.unauthorized |= unauthorized;
+    }
+}
+
+/// Why a conversation stops that was in this phase: what has expired while it waited for its turn
+/// would have been kept with room for more pings at once.
+fn crowded_out(phase: Phase, reason: Reason) -> Reason {
+    match (phase, reason) {
+        (Phase::Queued | Phase::Stopped(Reason::CrowdedOut), Reason::Cold) => Reason::CrowdedOut,
+        _ => reason,
     }
 }
 

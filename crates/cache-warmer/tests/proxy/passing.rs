@@ -220,6 +220,59 @@ async fn an_upstream_that_is_not_there_is_told_in_the_form_of_the_provider() {
 }
 
 #[tokio::test]
+async fn what_is_wrong_with_a_request_is_not_the_fault_of_the_upstream() {
+    let address = upstream(|mut connection| async move { drop(connection.rest().await) }).await;
+    let proxy = Running::start(options(&address)).await;
+    let malformed = |path: &str| {
+        format!(
+            "POST {path} HTTP/1.1\r\nhost: 127.0.0.1\r\ntransfer-encoding: chunked\r\n\r\n\
+             5\r\nhello\r\nno length\r\n"
+        )
+    };
+    let connect = "CONNECT api.example:443 HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n".to_owned();
+    for (sent, said, is_anthropic) in [
+        (malformed("/v1/messages"), "the body of the request is malformed", true),
+        (malformed("/v1/responses"), "the body of the request is malformed", false),
+        (connect, "this is a reverse proxy", false),
+    ] {
+        let mut client = proxy.connect().await;
+        client.send(&sent).await;
+        let (head, body) = client.message().await;
+        assert!(head.starts_with("HTTP/1.1 400 "), "{sent}: {head}");
+        let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(body["error"]["type"], "invalid_request_error");
+        assert_eq!(body["type"] == "error", is_anthropic);
+        assert!(body["error"]["code"].is_null());
+        let message = body["error"]["message"].as_str().unwrap();
+        assert!(message.contains(said), "{message}");
+    }
+}
+
+#[tokio::test]
+async fn turns_for_which_there_is_no_room_pass_and_are_not_kept() {
+    let address = upstream(|mut connection| async move {
+        while let Some((_, body)) = connection.request().await {
+            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
+            connection.send([head.as_bytes(), &body].concat()).await;
+        }
+    })
+    .await;
+    let mut options = options(&address);
+    // For the body, but not for its replay too.
+    for bytes in [TURN.len() - 1, TURN.len() + 50] {
+        options.captures.bytes = bytes;
+        let proxy = Running::start(options.clone()).await;
+        let mut client = proxy.connect().await;
+        // The second one finds what the first has left.
+        for count in 1..=2 {
+            client.send(request("/v1/messages", "", TURN)).await;
+            assert_eq!(client.message().await.1, TURN.as_bytes());
+            proxy.status(|status| status["counts"]["passedWithoutRoom"] == count).await;
+        }
+    }
+}
+
+#[tokio::test]
 async fn an_upstream_that_does_not_speak_tls_is_told() {
     let address = upstream(|mut connection| async move {
         connection.exactly(5).await;

@@ -162,16 +162,73 @@ async fn a_real_turn_cancels_the_ping_under_way() {
 }
 
 #[tokio::test]
+async fn no_ping_goes_out_while_the_next_request_is_being_sent() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut provider = Provider::start().await;
+    let proxy = Running::start(warm(&provider.address, dir.path())).await;
+    turn(&proxy, &mut provider, events(WRITTEN)).await;
+    let mut client = proxy.connect().await;
+    let next = request("/v1/messages", "x-api-key: k3y\r\n", TURN);
+    let (begin, rest) = next.split_at(next.len() - 20);
+    client.send(begin).await;
+    proxy.status(|status| status["warming"]["arriving"] == 1).await;
+    proxy.clock.advance(DUE);
+    reason(&proxy, "request-arriving").await;
+    assert!(provider.idle());
+    client.send(rest).await;
+    provider.answer(events(WRITTEN));
+    assert_eq!(provider.request().await.1, TURN);
+    // It took so long to be sent that the next ping is due as soon as it is answered.
+    provider.answer(json("200 OK", READ));
+    let hit = proxy.status(|status| status["ledger"]["pings"]["hit"] == 1);
+    let (status, (_, body)) = tokio::join!(hit, provider.request());
+    assert_eq!(body, REPLAYED);
+    assert_eq!(status["counts"]["turns"], 2);
+
+    // One of another conversation, or that the client does not go on with, holds it no longer than
+    // that takes.
+    let other = TURN.replace("hi", "ho");
+    let next = request("/v1/messages", "x-api-key: k3y\r\n", &other);
+    for is_whole in [false, true] {
+        let (begin, rest) = next.split_at(next.len() - 20);
+        let mut client = proxy.connect().await;
+        client.send(begin).await;
+        proxy.status(|status| status["warming"]["arriving"] == 1).await;
+        proxy.clock.advance(DUE);
+        reason(&proxy, "request-arriving").await;
+        assert!(provider.idle());
+        provider.answer(json("200 OK", READ));
+        let mut expected = vec![REPLAYED];
+        if is_whole {
+            client.send(rest).await;
+            provider.answer(json("200 OK", READ));
+            expected.push(&other);
+        } else {
+            drop(client);
+        }
+        let mut asked = Vec::new();
+        for _ in &expected {
+            asked.push(provider.request().await.1);
+        }
+        asked.sort();
+        expected.sort_unstable();
+        assert_eq!(asked, expected);
+        let pings = 2 + u64::from(is_whole);
+        proxy.status(|status| status["ledger"]["pings"]["hit"] == pings).await;
+    }
+}
+
+#[tokio::test]
 async fn a_ping_that_does_not_fit_the_budget_is_not_sent() {
     let dir = tempfile::tempdir().unwrap();
     let mut provider = Provider::start().await;
     let mut options = warm(&provider.address, dir.path());
-    // A ping costs 3 cents, but 37.5 if the entry is gone after all.
-    options.policy.budget = Budget { day: Some(NanoDollars(370_000_000)), ..Budget::UNLIMITED };
+    // A ping costs 3 cents, but up to 60 if the entry is gone after all.
+    options.policy.budget = Budget { day: Some(NanoDollars(600_000_000)), ..Budget::UNLIMITED };
     let proxy = Running::start(options).await;
     turn(&proxy, &mut provider, events(WRITTEN)).await;
     let status = reason(&proxy, "day-budget").await;
-    assert_eq!(status["warming"]["budgetDay"], 370_000_000);
+    assert_eq!(status["warming"]["budgetDay"], 600_000_000);
     proxy.clock.advance(DUE);
     let status = reason(&proxy, "day-budget").await;
     assert!(provider.idle());
@@ -344,6 +401,32 @@ async fn a_limit_is_waited_for() {
     provider.answer(json("200 OK", READ));
     let hit = proxy.status(|status| status["ledger"]["pings"]["hit"] == 1);
     tokio::join!(hit, provider.request());
+}
+
+#[tokio::test]
+async fn a_limit_that_a_client_has_met_is_waited_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut provider = Provider::start().await;
+    let proxy = Running::start(warm(&provider.address, dir.path())).await;
+    turn(&proxy, &mut provider, events(WRITTEN)).await;
+    // A while before the ping is due, a request that does not even tell its conversation.
+    proxy.clock.advance(Duration::from_secs(250));
+    let mut client = proxy.connect().await;
+    client.send(request("/v1/messages", "x-api-key: k3y\r\n", "{}")).await;
+    let limit = json("429 Too Many Requests", "{}");
+    provider.answer(limit.replacen("\r\n", "\r\nretry-after: 21\r\n", 1));
+    provider.request().await;
+    assert!(client.message().await.0.starts_with("HTTP/1.1 429 "));
+    proxy.status(|status| status["warming"]["holds"] == 1).await;
+    proxy.clock.advance(Duration::from_secs(20));
+    let status = reason(&proxy, "scheduled").await;
+    assert!(provider.idle());
+    assert_eq!(status["ledger"]["spent"], 0);
+    proxy.clock.advance(Duration::from_secs(2));
+    provider.answer(json("200 OK", READ));
+    let hit = proxy.status(|status| status["ledger"]["pings"]["hit"] == 1);
+    let (_, (_, body)) = tokio::join!(hit, provider.request());
+    assert_eq!(body, REPLAYED);
 }
 
 #[tokio::test]

@@ -14,6 +14,8 @@ const DAY: Millis = Millis::from_hours(24);
 const FLIGHTS_MANY: u32 = 20_000;
 /// How often each turn is begun and ended.
 const ROUNDS: u64 = 10;
+/// Why the entry of a conversation is left to expire.
+const EXPIRED: [Reason; 2] = [Reason::Cold, Reason::CrowdedOut];
 
 /// What came of it.
 #[derive(Serialize)]
@@ -78,7 +80,7 @@ fn day(names: &[String], flights_max: u32) -> anyhow::Result<Day> {
     world.until(DAY, &mut answer);
     let cpu_ms = millis(processor_time()?.saturating_sub(begun));
     let reasons = world.warmer.conversations().map(|(_, status)| status.reason);
-    let cold = reasons.filter(|reason| *reason == Reason::Cold).count() as u64;
+    let cold = reasons.filter(|reason| EXPIRED.contains(reason)).count() as u64;
     let whole_writes = provider.writes - names.len() as u64;
     ensure!(whole_writes == 0, "{whole_writes} pings came too late");
     let in_flight_max = world.in_flight_max;

@@ -66,7 +66,7 @@ pub(super) fn storm() -> anyhow::Result<Storm> {
     let most = ROUNDS_MAX * u64::from(Policy::SKI_RENTAL.flights_max);
     ensure!(turned_away <= most, "{turned_away} requests although each asked to wait");
     ensure!(nano_dollars == 0, "{nano_dollars} nano-dollars for nothing");
-    let stopped = [Reason::Cold, Reason::RetriesSpent];
+    let stopped = [Reason::Cold, Reason::CrowdedOut, Reason::RetriesSpent];
     let is_told = |name: &&str| stopped.iter().any(|reason| reason.name() == *name);
     ensure!(reasons.keys().all(is_told), "afterwards: {reasons:?}");
     ensure!(world.warmer.next_due().is_none(), "something is still going to happen");

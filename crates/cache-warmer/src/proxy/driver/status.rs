@@ -16,6 +16,8 @@ pub(crate) struct Counts {
     pub(crate) usage_unknown: u64,
     /// Requests that were too long to be kept.
     pub(crate) passed_too_long: u64,
+    /// Requests that came while others held as much as they may.
+    pub(crate) passed_without_room: u64,
     /// Requests whose body was compressed.
     pub(crate) passed_compressed: u64,
     /// Requests that did not tell their conversation.
@@ -60,6 +62,11 @@ pub(crate) struct WarmingStatus {
     pub(crate) reserved: NanoDollars,
     /// Pings under way.
     pub(crate) in_flight: usize,
+    /// Accounts for which nothing is sent for some time, as the provider has asked to wait or has
+    /// refused their credentials.
+    pub(crate) holds: usize,
+    /// Accounts with requests on their way of which nobody can tell yet whose turn they are.
+    pub(crate) arriving: usize,
 }
 
 /// How a conversation stands.
@@ -120,6 +127,8 @@ impl Counts {
                 budget_day: warmer.policy().budget.day,
                 reserved: warmer.reserved(),
                 in_flight: warmer.load().in_flight,
+                holds: warmer.load().holds,
+                arriving: warmer.load().arriving,
             },
             ledger: warmer.ledger().clone(),
             net: warmer.ledger().net(),

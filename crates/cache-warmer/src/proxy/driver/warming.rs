@@ -8,8 +8,8 @@ use tokio::task::{AbortHandle, JoinSet};
 
 use super::known::{Known, TurnEnd};
 use crate::{
-    Account, Action, Answered, Event, Failure, Fingerprint, Generation, Happened, Ledger, Millis,
-    Now, Providers, Reason, RequestUsage, Status, WarmMethod, Warmer,
+    Action, Answered, Event, Failure, Fingerprint, Generation, Happened, Ledger, Millis, Now,
+    Providers, Reason, RequestUsage, Status, WarmMethod, Warmer,
     proxy::{
         ConversationId, Identity, Say,
         client::Client,
@@ -149,7 +149,7 @@ impl Warming {
                 model: self.providers.model(provider, &identity.model).ok().cloned(),
                 tier: identity.tier,
                 prefix,
-                account: Account(identity.account),
+                account: identity.account,
                 subagent: identity.is_subagent,
             };
             self.tell(id, Happened::Answered(answered), known, now).await;

@@ -10,7 +10,7 @@ fn identity(endpoint: Endpoint, fields: &[(&str, &str)], text: &str) -> Option<I
         let name: HeaderName = name.parse().unwrap();
         headers.insert(name, HeaderValue::from_str(value).unwrap());
     }
-    Identity::of(endpoint, &headers, &Text::parse(text).unwrap())
+    Identity::of(endpoint, &headers, account(&headers), &Text::parse(text).unwrap())
 }
 
 fn same(endpoint: Endpoint, one: &str, other: &str) -> bool {

@@ -41,6 +41,26 @@ fn only_the_documented_members_change() {
             r#" {"max_completion_tokens":1,"stream":false,"stream_options":null,"messages":[]}"#,
         ),
         (ChatCompletions, r#"{"max_tokens":100}"#, r#"{"max_tokens":1}"#),
+        (
+            ChatCompletions,
+            r#"{"model":"gpt-5.2","max_completion_tokens":100}"#,
+            r#"{"model":"gpt-5.2","max_completion_tokens":16}"#,
+        ),
+        (
+            ChatCompletions,
+            r#"{"model":"openai/o3-mini"}"#,
+            r#"{"max_completion_tokens":16,"model":"openai/o3-mini"}"#,
+        ),
+        (
+            ChatCompletions,
+            r#"{"model":"gpt-4.1","max_tokens":100}"#,
+            r#"{"model":"gpt-4.1","max_tokens":1}"#,
+        ),
+        (
+            ChatCompletions,
+            r#"{"model":"olmo-2","max_tokens":100}"#,
+            r#"{"model":"olmo-2","max_tokens":1}"#,
+        ),
         (ChatCompletions, r#"{"max_completion_tokens":7}"#, r#"{"max_completion_tokens":1}"#),
         (
             Responses,

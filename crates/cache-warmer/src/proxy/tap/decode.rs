@@ -12,8 +12,9 @@ const BROTLI_BUFFER: usize = 4 << 10;
 ///
 /// The decoders write straight into `W`, so what a small body expands to is never held.
 pub(super) struct Decoder<W: Write> {
-    /// `None` once the body turned out not to be in the coding that was announced.
-    coding: Option<Coding<W>>,
+    coding: Coding<W>,
+    /// The body turned out not to be in the coding that was announced.
+    is_damaged: bool,
 }
 
 enum Coding<W: Write> {
@@ -36,36 +37,44 @@ impl<W: Write> Decoder<W> {
             "zstd" => Coding::Zstd(Box::new(ZstdDecoder::new(sink).ok()?)),
             _ => return None,
         };
-        Some(Self { coding: Some(coding) })
+        Some(Self { coding, is_damaged: false })
     }
 
     pub(super) fn push(&mut self, bytes: &[u8]) {
-        let Some(coding) = &mut self.coding else { return };
-        let written = match coding {
+        if self.is_damaged {
+            return;
+        }
+        let written = match &mut self.coding {
             Coding::Identity(sink) => sink.write_all(bytes),
             Coding::Gzip(decoder) => decoder.write_all(bytes),
             Coding::Deflate(decoder) => decoder.write_all(bytes),
             Coding::Brotli(decoder) => decoder.write_all(bytes),
             Coding::Zstd(decoder) => decoder.write_all(bytes),
         };
-        if written.is_err() {
-            self.coding = None;
-        }
+        self.is_damaged = written.is_err();
     }
 
-    /// Gives the sink back with all of the body in it, or nothing if the body was damaged.
-    pub(super) fn finish(self) -> Option<W> {
-        match self.coding? {
-            Coding::Identity(sink) => Some(sink),
-            Coding::Gzip(decoder) => decoder.finish().ok(),
-            Coding::Deflate(decoder) => decoder.finish().ok(),
+    /// Looks at the sink, with all in it that can be decoded: of a body that was cut off, or is
+    /// damaged from somewhere on, what came before.
+    pub(super) fn finish<T>(self, look: impl FnOnce(&W) -> T) -> T {
+        // What a decoder still holds goes to the sink; that it would like to have more is known.
+        match self.coding {
+            Coding::Identity(sink) => look(&sink),
+            Coding::Gzip(mut decoder) => {
+                decoder.flush().ok();
+                look(decoder.get_ref())
+            }
+            Coding::Deflate(mut decoder) => {
+                decoder.flush().ok();
+                look(decoder.get_ref())
+            }
             Coding::Brotli(mut decoder) => {
-                decoder.close().ok()?;
-                decoder.into_inner().ok()
+                decoder.flush().ok();
+                look(decoder.get_ref())
             }
             Coding::Zstd(mut decoder) => {
-                decoder.flush().ok()?;
-                Some(decoder.into_inner())
+                decoder.flush().ok();
+                look(decoder.get_ref())
             }
         }
     }

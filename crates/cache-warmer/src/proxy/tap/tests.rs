@@ -154,8 +154,59 @@ fn brotli_stored(body: &[u8]) -> Vec<u8> {
     stored
 }
 
+/// All of a body but what is after its first event, of which the end is missing.
+fn cut_off(encoding: &str, first: &[u8], rest: &[u8]) -> Vec<u8> {
+    match encoding {
+        "gzip" => {
+            let mut encoder =
+                flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+            encoder.write_all(first).unwrap();
+            encoder.flush().unwrap();
+            let length = encoder.get_ref().len();
+            encoder.write_all(rest).unwrap();
+            let mut whole = encoder.finish().unwrap();
+            whole.truncate(length + 5);
+            whole
+        }
+        "deflate" => {
+            let mut encoder =
+                flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+            encoder.write_all(first).unwrap();
+            encoder.flush().unwrap();
+            encoder.get_ref().clone()
+        }
+        "zstd" => {
+            let mut encoder = zstd::stream::write::Encoder::new(Vec::new(), 1).unwrap();
+            encoder.write_all(first).unwrap();
+            encoder.flush().unwrap();
+            let length = encoder.get_ref().len();
+            encoder.write_all(rest).unwrap();
+            let mut whole = encoder.finish().unwrap();
+            whole.truncate(length + 5);
+            whole
+        }
+        // Without the metablock that is the last one.
+        "br" => brotli_stored(first).into_iter().take(3 + first.len()).collect(),
+        _ => first.to_vec(),
+    }
+}
+
 #[test]
-fn a_damaged_body_tells_nothing() {
+fn a_body_that_is_cut_off_tells_what_came_before() {
+    let (first, rest) = ANTHROPIC_STREAM.split_at(ANTHROPIC_STREAM.find("event: ping").unwrap());
+    for encoding in ["identity", "gzip", "deflate", "br", "zstd"] {
+        let headers = headers("text/event-stream", Some(encoding));
+        let body = cut_off(encoding, first.as_bytes(), rest.as_bytes());
+        // It may also be cut into pieces.
+        for pieces in [vec![body.as_slice()], body.chunks(1).collect()] {
+            let told = told(Api::Anthropic, &headers, pieces);
+            assert_eq!(told.usage, Some(usage(7, 500, [10, 20], 1)), "{encoding}");
+        }
+    }
+}
+
+#[test]
+fn a_body_that_is_damaged_from_the_start_tells_nothing() {
     for encoding in ["gzip", "deflate", "br", "zstd"] {
         let headers = headers("text/event-stream", Some(encoding));
         let mut body = compressed(encoding, ANTHROPIC_STREAM.as_bytes());

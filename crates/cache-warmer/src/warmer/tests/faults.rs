@@ -276,7 +276,8 @@ fn w6_what_was_closed_is_gone() {
         assert!(written.is_some());
         written.map(&mut event);
     }
-    let empty = Load { conversations: 0, timers: 0, queued: 0, in_flight: 0, holds: 0 };
+    let empty =
+        Load { conversations: 0, timers: 0, queued: 0, in_flight: 0, holds: 0, arriving: 0 };
     assert_eq!(world.warmer.load(), empty);
 }
 

@@ -27,6 +27,12 @@ enum Step {
     Pass(u64),
     /// Only the clock on the wall moves.
     SetWall(i64),
+    /// The head of a request comes.
+    Arrive,
+    /// It is known by now.
+    Arrived,
+    /// A client is told to slow down.
+    Limit(Option<u64>),
     Write,
     FillDisk(bool),
     Restart,
@@ -37,6 +43,8 @@ fn usages() -> impl Strategy<Value = RequestUsage> {
         4 => Just(read()),
         1 => Just(wrote()),
         1 => Just(RequestUsage { read: 40_000, write_5m: 60_000, ..RequestUsage::default() }),
+        1 => Just(RequestUsage { write_5m: 30_000, write_1h: 70_000, ..RequestUsage::default() }),
+        1 => Just(RequestUsage { write_1h: PREFIX, ..RequestUsage::default() }),
         1 => Just(RequestUsage { uncached: PREFIX, ..RequestUsage::default() }),
     ]
 }
@@ -71,6 +79,9 @@ fn steps() -> impl Strategy<Value = Step> {
         8 => (0..300_000_u64).prop_map(Step::Pass),
         1 => Just(Step::Pass(100_000_000)),
         1 => (-100_000_000..100_000_000_i64).prop_map(Step::SetWall),
+        2 => Just(Step::Arrive),
+        3 => Just(Step::Arrived),
+        1 => prop::option::of(0..40_000_u64).prop_map(Step::Limit),
         6 => Just(Step::Write),
         1 => any::<bool>().prop_map(Step::FillDisk),
         1 => Just(Step::Restart),
@@ -93,6 +104,10 @@ struct Watcher {
     over: Vec<(&'static str, Generation)>,
     seen: usize,
     cancelled: usize,
+    /// Requests whose heads came, and of which nobody knows yet whose they are.
+    arriving: u32,
+    /// Until when a client was told to wait.
+    limited_until: u64,
 }
 
 const DAY: NanoDollars = NanoDollars(1_300_000_000);
@@ -122,6 +137,8 @@ impl Watcher {
             assert!(self.started.contains_key(name), "nothing was seen of {name}");
             let age = world.now.monotonic.0 - self.anchors[name];
             assert!(age <= 285_000, "{name} is cold");
+            assert_eq!(self.arriving, 0, "{name} may have its next turn");
+            assert!(self.limited_until <= world.now.monotonic.0, "{name} was told to wait");
             // I2
             assert!(self.under_way.iter().all(|(other, _)| *other != name), "{name} twice");
             self.under_way.push((name, *generation));
@@ -246,7 +263,7 @@ fn perform(world: &mut World, watcher: &mut Watcher, step: Step) {
                 world.perform(actions);
                 let after = world.status(name);
                 // Unless it has exhausted the budget, as it was paid for.
-                if world.warmer.ledger().today.spent.plus(NanoDollars(375_000_000)) <= DAY {
+                if world.warmer.ledger().today.spent.plus(NanoDollars(600_240_000)) <= DAY {
                     assert_eq!(before, after, "{name}");
                 }
             }
@@ -277,8 +294,11 @@ fn perform(world: &mut World, watcher: &mut Watcher, step: Step) {
         Step::SetWall(millis) => {
             let wall = world.now.wall.unix_millis().saturating_add(millis).max(0);
             world.now.wall = common_fs::Timestamp::from_unix_millis(wall).unwrap();
+            // The time may have passed, as far as the warmer can tell.
+            watcher.limited_until = 0;
             pass(world, watcher, 0);
         }
+        Step::Arrive | Step::Arrived | Step::Limit(_) => of_account(world, watcher, step),
         Step::Write => world.write_next(),
         Step::FillDisk(is_full) => world.disk_is_full = is_full,
         Step::Restart => {
@@ -288,9 +308,36 @@ fn perform(world: &mut World, watcher: &mut Watcher, step: Step) {
             watcher.active.clear();
             watcher.started.clear();
             watcher.under_way.clear();
+            (watcher.arriving, watcher.limited_until) = (0, 0);
             world.restart();
         }
     }
+}
+
+/// What is told of the one account that there is.
+fn of_account(world: &mut World, watcher: &mut Watcher, step: Step) {
+    let account = Account(1);
+    let event = match step {
+        Step::Arrive => {
+            watcher.arriving += 1;
+            Event::Arriving(account)
+        }
+        Step::Arrived => {
+            watcher.arriving = watcher.arriving.saturating_sub(1);
+            Event::Arrived(account)
+        }
+        Step::Limit(millis) => {
+            // What is due by now happens in any case.
+            world.until(world.now.monotonic.0);
+            watcher.watch(world);
+            let until = world.now.monotonic.0 + millis.unwrap_or(5_000);
+            watcher.limited_until = watcher.limited_until.max(until);
+            Event::RateLimited { account, retry_after: millis.map(Millis) }
+        }
+        _ => return,
+    };
+    let actions = world.warmer.handle(event, world.now);
+    world.perform(actions);
 }
 
 /// Both clocks go on, from wherever they are; what is due happens in time.

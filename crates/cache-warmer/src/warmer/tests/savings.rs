@@ -159,8 +159,8 @@ fn a_ping_that_was_cancelled_counts_with_the_most_until_its_answer_says_otherwis
     world.pass(270_000);
     world.start("a");
     let ledger = world.warmer.ledger();
-    // A whole write, and 16 tokens of answer.
-    assert_eq!((ledger.spent, ledger.unconfirmed), (NanoDollars(375_240_000), 1));
+    // A whole write, for an hour at worst, and 16 tokens of answer.
+    assert_eq!((ledger.spent, ledger.unconfirmed), (NanoDollars(600_240_000), 1));
     world.complete(read());
     let ledger = world.warmer.ledger();
     assert_eq!((ledger.spent, ledger.unconfirmed), (NanoDollars(30_000_000), 0));
