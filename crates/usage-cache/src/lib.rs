@@ -70,6 +70,7 @@ mod entries;
 mod fold;
 mod freshness;
 mod json;
+pub mod ledger;
 mod locations;
 mod log;
 mod models;
@@ -94,6 +95,7 @@ mod tokens;
 pub mod trace;
 mod transcript;
 mod usage;
+pub mod verify;
 mod wire;
 mod zone;
 

@@ -13,10 +13,11 @@ use std::{
 use common_fs::{Dir, FsError, Host, create_dir_all};
 
 use crate::{
-    CacheProblem, CheckpointPolicy, Databases, Locations, UsageCache,
+    CacheProblem, CheckpointPolicy, Databases, Key, Locations, UsageCache,
     discover::{self, Discovery},
     entries::Entries,
-    reconcile::{self, Plan},
+    models::Models,
+    reconcile::{self, Plan, Standing},
     scan::Scanner,
     sessions::{self, FoundDatabase},
     store::{self, Lines, Loaded, OnDisk, Saver},
@@ -180,26 +181,130 @@ pub fn refresh(host: Host<'_>, options: &Options, on_progress: OnProgress<'_>) -
         }
     }
     let Loaded { entries, models, .. } = loaded;
-    let models = Mutex::new(models);
-    let tasks: Vec<Task<'_>> =
-        plan.jobs.iter().filter_map(|job| Task::new(job, &discovery, &entries)).collect();
-    let scanner = Scanner { fs: host.fs, clock: host.clock, models: &models, options };
-    let mut run =
-        Run::new(host.clock, options, &models, entries, std::mem::take(&mut plan.standing), saver);
-    run.take_known(&plan);
-    let (flow, progress) =
-        tasks::read_all(&tasks, &scanner, &discovery, options, &mut run, on_progress);
-    run.finish(&discovery);
-    problems.append(&mut run.problems);
+    let read = read_new(host, options, (entries, models), (&discovery, plan), saver, on_progress);
+    let Read { entries, models, standing, mut work, problems: more, flow, progress } = read;
+    problems.extend(more);
     let (updated, flow) = read_trace(host, options, flow, progress, on_progress);
     problems.extend(updated.problems.into_iter().map(CacheProblem::Turns));
-
-    let Run { entries, standing, mut work, .. } = run;
     work.elapsed = host.clock.monotonic().saturating_sub(started);
-    let models = models.into_inner().unwrap_or_else(PoisonError::into_inner);
     let turns = (updated.turns, updated.status);
     let usage = UsageCache::new(entries, models, discovery, standing, false, turns);
     Refreshed { usage, work, problems, interrupted: flow.is_break() }
+}
+
+/// What is known after reading what is new.
+struct Read {
+    entries: Entries,
+    models: Models,
+    standing: Standing,
+    work: Work,
+    problems: Vec<CacheProblem>,
+    flow: ControlFlow<()>,
+    progress: Progress,
+}
+
+/// Carries out a plan; without a saver nothing is saved.
+fn read_new(
+    host: Host<'_>,
+    options: &Options,
+    (entries, models): (Entries, Models),
+    (discovery, mut plan): (&Discovery, Plan),
+    saver: Option<Saver<'_>>,
+    on_progress: OnProgress<'_>,
+) -> Read {
+    let models = Mutex::new(models);
+    let tasks: Vec<Task<'_>> =
+        plan.jobs.iter().filter_map(|job| Task::new(job, discovery, &entries)).collect();
+    let scanner = Scanner { fs: host.fs, clock: host.clock, models: &models, options };
+    let standing = std::mem::take(&mut plan.standing);
+    let mut run = Run::new(host.clock, options, &models, entries, standing, saver);
+    run.take_known(&plan);
+    let (flow, progress) =
+        tasks::read_all(&tasks, &scanner, discovery, options, &mut run, on_progress);
+    run.finish(discovery);
+    let Run { entries, standing, work, problems, .. } = run;
+    let models = models.into_inner().unwrap_or_else(PoisonError::into_inner);
+    Read { entries, models, standing, work, problems, flow, progress }
+}
+
+/// What is known in memory alone, after a refresh that saves nothing.
+pub(crate) struct InMemory {
+    pub(crate) entries: Entries,
+    pub(crate) discovery: Discovery,
+    pub(crate) standing: Standing,
+    /// Whether the caller broke off.
+    pub(crate) flow: ControlFlow<()>,
+}
+
+/// Reads what is new since `entries`, and saves nothing.
+pub(crate) fn refresh_in_memory(
+    host: Host<'_>,
+    options: &Options,
+    entries: Entries,
+    models: &mut Models,
+    on_progress: OnProgress<'_>,
+) -> InMemory {
+    let discovery = discover(host, options, &entries);
+    let plan = reconcile::reconcile(&entries, &discovery);
+    let known = (entries, std::mem::take(models));
+    let read = read_new(host, options, known, (&discovery, plan), None, on_progress);
+    *models = read.models;
+    InMemory { entries: read.entries, discovery, standing: read.standing, flow: read.flow }
+}
+
+/// The directory of the cache file, while it is open.
+pub(crate) type StateDir = Option<Box<dyn Dir>>;
+
+/// The cache, to change something else in it than what a refresh finds.
+pub(crate) struct Opened<'d> {
+    pub(crate) loaded: Loaded,
+    pub(crate) discovery: Discovery,
+    pub(crate) standing: Standing,
+    saver: Option<Saver<'d>>,
+    /// What was found, if all of it is known.
+    found: Option<Key>,
+}
+
+impl Opened<'_> {
+    /// Saves everything, at once or not at all, if it was opened to be saved.
+    pub(crate) fn save(&mut self) -> Result<(), CacheProblem> {
+        let Self { loaded, saver, found, .. } = self;
+        let Some(saver) = saver else { return Ok(()) };
+        saver.rewrite(&mut loaded.entries, &loaded.models, *found)
+    }
+}
+
+/// Loads the cache and looks at the transcripts; `None` if it is to be saved, and another process
+/// has the right to.
+pub(crate) fn open_cache<'d>(
+    host: Host<'d>,
+    options: &Options,
+    to_save: bool,
+    dir: &'d mut StateDir,
+) -> Result<Option<Opened<'d>>, CacheProblem> {
+    let discovery = discover_files(host, options);
+    let (mut loaded, mut discovery, mut plan) = load_and_compare(host, options, discovery);
+    if loaded.on_disk == OnDisk::Untouchable
+        && let Some(problem) = loaded.problem.take()
+    {
+        return Err(problem);
+    }
+    let (mut saver, mut found) = (None, None);
+    if to_save {
+        let opened = open_to_save(host, options, dir, &mut loaded);
+        let opened = opened.map_err(|error| CacheProblem::NotSaved(error.into()))?;
+        let Some((opened, reloaded)) = opened else { return Ok(None) };
+        if reloaded {
+            discovery = discover(host, options, &loaded.entries);
+            plan = reconcile::reconcile(&loaded.entries, &discovery);
+        }
+        saver = Some(opened);
+        let cache = &options.locations.cache;
+        let is_known = |found: &Key| store::read_if_complete(host, cache, *found).is_some();
+        found = discovery.key().filter(is_known);
+    }
+    let standing = plan.standing;
+    Ok(Some(Opened { loaded, discovery, standing, saver, found }))
 }
 
 /// The end of a refresh that has found what is known already.
@@ -261,7 +366,7 @@ fn load_and_compare(
     (loaded, discovery, plan)
 }
 
-fn load(host: Host<'_>, options: &Options) -> Loaded {
+pub(crate) fn load(host: Host<'_>, options: &Options) -> Loaded {
     let mut loaded = store::load(host, &options.locations.cache);
     let sources: Vec<_> = options.locations.places.iter().map(|place| place.source).collect();
     loaded.entries.forget_others(&sources);
@@ -289,7 +394,7 @@ fn discover_files(host: Host<'_>, options: &Options) -> Discovery {
 fn open_to_save<'d>(
     host: Host<'_>,
     options: &Options,
-    dir: &'d mut Option<Box<dyn Dir>>,
+    dir: &'d mut StateDir,
     loaded: &mut Loaded,
 ) -> Result<Option<(Saver<'d>, bool)>, FsError> {
     let path = &options.locations.cache;

@@ -20,6 +20,7 @@ impl UsageCache {
     pub fn summary(&self, query: &Query, prices: &Prices) -> Summary {
         let (models, resolution) = (self.models(), self.resolution(query.gone));
         let mut sums = Sums::new(query, models, resolution, self.priority_turns());
+        sums.first_imported = self.first_imported();
         for (dir, transcripts) in self.by_dir() {
             let prices = prices.in_dir(dir);
             for (number, transcript) in transcripts {
@@ -50,6 +51,9 @@ struct Sums<'u> {
     sources: BTreeMap<&'u str, Usage>,
     untimed: Usage,
     gone: Usage,
+    /// The first number of a transcript of another ledger, and what those have used.
+    first_imported: usize,
+    imported: Usage,
     abandoned: Usage,
     unresolved: Unresolved,
 }
@@ -72,6 +76,8 @@ impl<'u> Sums<'u> {
             sources: BTreeMap::new(),
             untimed: Usage::default(),
             gone: Usage::default(),
+            first_imported: usize::MAX,
+            imported: Usage::default(),
             abandoned: Usage::default(),
             unresolved: Unresolved::default(),
         }
@@ -87,7 +93,7 @@ impl<'u> Sums<'u> {
             return;
         }
         let mut used = Usage::default();
-        for bucket in transcript.rollup.buckets() {
+        for bucket in self.resolution.buckets(number, &transcript.rollup) {
             let Some(model) = self.models.get(bucket.model) else { continue };
             let mut usage = Usage::of(bucket.events, bucket.tokens, prices.cost(model, bucket));
             if bucket.class.has_priority() {
@@ -115,6 +121,9 @@ impl<'u> Sums<'u> {
         }
         if is_gone {
             self.gone = self.gone + used;
+        }
+        if self.first_imported <= number {
+            self.imported = self.imported + used;
         }
     }
 
@@ -158,6 +167,7 @@ impl<'u> Sums<'u> {
             daily,
             untimed: self.untimed,
             gone: self.gone,
+            imported: self.imported,
             abandoned: self.abandoned,
             unpriced: by_cost(models, self.unpriced),
             sources: sources
