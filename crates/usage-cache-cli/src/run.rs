@@ -1,3 +1,5 @@
+mod ledger;
+mod status;
 mod trace;
 
 use std::{ops::ControlFlow, path::Path, process::ExitCode};
@@ -7,12 +9,12 @@ use cli_support::{Interrupt, USAGE, env, print, text};
 use common_fs::Host;
 use usage_cache::{
     CacheProblem, Day, Gone, Locations, Options, Prices, Query, Refreshed, Root, RootState, Sqlite,
-    Status, Summary, Zone,
+    Status, Summary, UsageCache, Zone,
 };
 
 use crate::{
     NAME,
-    args::{Args, Command, JsonArgs, ReportArgs},
+    args::{Args, Command, JsonArgs, ReportArgs, StatusArgs},
     csv_report,
     demo::Demo,
     json, notes,
@@ -38,7 +40,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         None => report(&interrupt, &args.report, View::Overview, &locations()?),
         Some(Command::Daily(args)) => report(&interrupt, args, View::Daily, &locations()?),
         Some(Command::Refresh(args)) => refresh(&interrupt, *args),
+        Some(Command::Status(args)) if args.verify => status::verify(&interrupt, args.json),
         Some(Command::Status(args)) => status(*args),
+        Some(Command::Ledger(command)) => ledger::run(&interrupt, command),
         Some(Command::Trace(command)) => trace::run(&interrupt, command),
         Some(Command::Demo(args)) => {
             let demo = Demo::create()?;
@@ -99,7 +103,7 @@ fn report(
     };
     let gone = if args.present_only { Gone::Exclude } else { Gone::Include };
     let zone = args.timezone.clone().unwrap_or_else(local_zone);
-    let query = Query { zone, since, until, gone, source: args.source.clone() };
+    let query = Query { since, until, gone, source: args.source.clone(), ..Query::all(zone) };
     let summary = usage.summary(&query, &prices);
     let status = usage.status();
     print(&if args.json {
@@ -187,8 +191,8 @@ fn today(zone: &Zone) -> Day {
 }
 
 fn has_nothing(status: &Status) -> bool {
-    let Status { cached_files, pending_files, gone_files, unverified_files, .. } = status;
-    cached_files + pending_files + gone_files + unverified_files == 0
+    let Status { cached_files, pending_files, gone_files, imported_files, .. } = status;
+    cached_files + pending_files + gone_files + imported_files + status.unverified_files == 0
 }
 
 fn nothing_found(status: &Status) -> String {
@@ -240,18 +244,17 @@ fn refresh(interrupt: &Interrupt, args: JsonArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn status(args: JsonArgs) -> anyhow::Result<ExitCode> {
+fn status(args: StatusArgs) -> anyhow::Result<ExitCode> {
     let locations = locations()?;
     let host = Host::real();
     let (usage, problems) = usage_cache::open(host, &options(&locations));
     let summary = usage.summary(&Query::all(Zone::utc()), &prices(&locations, None)?);
-    let status = usage.status();
     let cache_bytes = cache_bytes(&locations);
     let path = locations.cache.display();
     print(&if args.json {
-        json::to_text(&json::state(path.to_string(), cache_bytes, &summary, status, &problems))?
+        json::to_text(&json::state(path.to_string(), cache_bytes, &summary, &usage, &problems))?
     } else {
-        status_for_people(&locations, cache_bytes, &summary, status, &problems)
+        status_for_people(&locations, cache_bytes, &summary, &usage, &problems)
     })?;
     Ok(ExitCode::SUCCESS)
 }
@@ -265,9 +268,10 @@ fn status_for_people(
     locations: &Locations,
     cache_bytes: Option<u64>,
     summary: &Summary,
-    status: &Status,
+    usage: &UsageCache,
     problems: &[CacheProblem],
 ) -> String {
+    let status = usage.status();
     let path = locations.cache.display().to_string();
     let size = cache_bytes.map_or_else(
         || "not there yet".to_owned(),
@@ -288,6 +292,7 @@ fn status_for_people(
         text::count(status.pending_files),
         text::count(status.gone_files),
     );
+    text += &status::past(usage, summary);
     for root in &status.roots {
         text += &format!("Looked in    {}\n", in_words(root));
     }

@@ -6,13 +6,13 @@
 
 mod line;
 
-use std::{ffi::OsStr, os::unix::ffi::OsStrExt as _, sync::LazyLock};
+use std::{ffi::OsStr, os::unix::ffi::OsStrExt as _, path::Path, sync::LazyLock};
 
 use memchr::memmem::Finder;
 
 use crate::{
-    Event, Name, Origin, Outcome, Parser, Source, TranscriptName, archived::Archived, read_objects,
-    skim_object,
+    Belongs, Event, Name, Origin, Outcome, Parser, Source, TranscriptName, archived::Archived,
+    read_objects, skim_object,
 };
 use line::Line;
 
@@ -26,7 +26,7 @@ impl Source for Claude {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn dirs(&self) -> &'static [&'static str] {
@@ -50,17 +50,39 @@ impl Source for Claude {
         }
     }
 
+    /// `projects/<directory, with dashes>/<session>/subagents` has the sub-agents of a session.
+    fn belongs<'p>(&self, dir: &'p Path, _: &'p str) -> Belongs<'p> {
+        let (above, session) = match (dir.parent(), dir.ends_with(SUB_AGENTS)) {
+            (Some(session), true) => (session.parent(), session.file_name()),
+            _ => (Some(dir), None),
+        };
+        Belongs {
+            agent: None,
+            project: above.and_then(Path::file_name).map(OsStr::to_string_lossy),
+            session: session.map(OsStr::to_string_lossy),
+        }
+    }
+
     fn parser(&self, _: Option<&str>) -> Box<dyn Parser> {
-        Box::new(Self)
+        Box::new(Reader::default())
     }
 }
+
+/// The directory of a session's sub-agents.
+const SUB_AGENTS: &str = "subagents";
 
 /// Lines without these cannot record an answer. Writers of JSON do not escape letters.
 static USAGE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"usage\""));
 static ASSISTANT: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"assistant\""));
 
+/// What is known after some lines.
+#[derive(Debug, Default)]
+struct Reader {
+    project: Option<String>,
+}
+
 /// Each line stands for itself; that later ones replace earlier ones is said by their identity.
-impl Parser for Claude {
+impl Parser for Reader {
     fn line(&mut self, line: &[u8], hand_on: &mut dyn FnMut(&Event<'_>)) -> Outcome {
         if USAGE.find(line).is_none() || ASSISTANT.find(line).is_none() {
             return skim_object(line);
@@ -70,8 +92,15 @@ impl Parser for Claude {
             if let Some(event) = line.event() {
                 hand_on(&event);
             }
+            if self.project.is_none() {
+                self.project = line.project();
+            }
             Ok(Outcome::Fine)
         })
+    }
+
+    fn project(&self) -> Option<&str> {
+        self.project.as_deref()
     }
 }
 

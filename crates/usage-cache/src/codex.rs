@@ -17,10 +17,10 @@ mod reader;
 mod recent;
 mod session;
 
-use std::{ffi::OsStr, os::unix::ffi::OsStrExt as _};
+use std::{borrow::Cow, ffi::OsStr, os::unix::ffi::OsStrExt as _, path::Path};
 
 use crate::{
-    Name, Origin, Parser, Source, TranscriptName,
+    Belongs, Name, Origin, Parser, Source, TranscriptName,
     archived::{Archived, COMPRESSED},
 };
 
@@ -35,7 +35,7 @@ impl Source for Codex {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn dirs(&self) -> &'static [&'static str] {
@@ -64,6 +64,15 @@ impl Source for Codex {
             return Name::Compressed;
         }
         Name::Other
+    }
+
+    /// `rollout-<time>-<id of the session>`.
+    fn belongs<'p>(&self, _: &'p Path, session: &'p str) -> Belongs<'p> {
+        /// Of a UUID.
+        const ID_CHARS: usize = 36;
+        let id = session.len().checked_sub(ID_CHARS).and_then(|at| session.get(at..));
+        let id = id.filter(|id| session.starts_with("rollout-") && id.split('-').count() == 5);
+        Belongs { session: id.map(Cow::Borrowed), ..Belongs::default() }
     }
 
     /// A state that is not one counts as none.

@@ -103,6 +103,7 @@ mod tests {
             state: None,
             lineage: Lineage::default(),
             log: EventLog::default(),
+            project: None,
             fingerprint: Fingerprint::from(&stat()),
             scanned_at: Timestamp::from_unix_nanos(scanned_nanos),
             parsed_to: 90,

@@ -38,6 +38,7 @@
 mod file;
 mod import;
 mod merge;
+mod past;
 mod place;
 mod version;
 
@@ -50,6 +51,7 @@ use std::{
 
 pub use file::{Exported, Header, Ledger, LedgerError, export};
 pub use import::{Import, ImportError, Saving, identify, import};
+pub use past::Past;
 pub(crate) use place::{Placed, below, place};
 pub(crate) use version::is_version;
 

@@ -67,6 +67,7 @@ mod codex;
 mod databases;
 mod discover;
 mod entries;
+mod facts;
 mod fold;
 mod freshness;
 mod json;
@@ -95,6 +96,7 @@ mod tokens;
 pub mod trace;
 mod transcript;
 mod usage;
+mod varint;
 pub mod verify;
 mod wire;
 mod zone;
@@ -107,6 +109,9 @@ pub use databases::{
     DatabaseStatus, Databases, DbProblem, DbProblemKind, OnStored, SessionDb, SessionRow, Stored,
 };
 pub use discover::{Root, RootState};
+pub use facts::{
+    BLOCK_HOURS, Block, BurnRate, By, Facts, Group, GroupKey, HourUsage, Projection, Session,
+};
 pub use json::parse_time;
 pub use locations::{Locations, Place};
 pub use models::Model;
@@ -119,7 +124,7 @@ pub use prices::{
 };
 pub use refresh::{OnProgress, Options, Progress, Refreshed, Work, open, refresh};
 pub use source::{
-    Beginning, Event, Key, Lineage, Name, Origin, Outcome, Parser, ServiceTier, Source,
+    Beginning, Belongs, Event, Key, Lineage, Name, Origin, Outcome, Parser, ServiceTier, Source,
     TranscriptName,
 };
 #[cfg(feature = "sqlite")]
@@ -128,7 +133,7 @@ pub use store::{CacheProblem, SaveError};
 pub use summary::{DailyUsage, Gone, ModelUsage, Query, SourceUsage, Summary, Unresolved, Usage};
 pub use tokens::TokenCounts;
 pub use usage::{Freshness, Status, UsageCache};
-pub use zone::{Day, NotADay, UnknownZone, Zone};
+pub use zone::{Day, NotADay, UnknownZone, Weekday, Zone};
 
 /// Lets the tests compile the example in the README of the workspace.
 #[cfg(doctest)]

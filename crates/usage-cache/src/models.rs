@@ -13,6 +13,13 @@ pub struct Model {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct ModelId(u32);
 
+impl ModelId {
+    /// The place in [`Models::list`].
+    pub(crate) fn index(self) -> u32 {
+        self.0
+    }
+}
+
 /// All models that were seen; each is stored once.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Models {
@@ -30,6 +37,11 @@ impl Models {
         self.list.push(model.clone());
         self.ids.insert(model, id);
         id
+    }
+
+    /// All of them, by [`ModelId::index`].
+    pub(crate) fn list(&self) -> &[Model] {
+        &self.list
     }
 
     pub(crate) fn get(&self, id: ModelId) -> Option<&Model> {

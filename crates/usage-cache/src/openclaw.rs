@@ -13,7 +13,7 @@ mod usage;
 
 use std::{ffi::OsStr, path::Path};
 
-use crate::{Event, Name, Outcome, Parser, Source};
+use crate::{Belongs, Event, Name, Outcome, Parser, Source};
 
 pub use config::{ConfigError, configured_prices};
 pub(crate) use session::SessionReader;
@@ -39,6 +39,13 @@ impl Source for OpenClaw {
 
     fn classify<'n>(&self, name: &'n OsStr) -> Name<'n> {
         name::classify(name)
+    }
+
+    /// `agents/<agent>/sessions`, with `archive` in it, or `agents/<agent>/agent/<database>`.
+    fn belongs<'p>(&self, dir: &'p Path, _: &'p str) -> Belongs<'p> {
+        let agent = agent_of_database(dir).or_else(|| agent_of_files(dir));
+        let agent = agent.and_then(Path::file_name).map(OsStr::to_string_lossy);
+        Belongs { agent, ..Belongs::default() }
     }
 
     fn parser(&self, _: Option<&str>) -> Box<dyn Parser> {

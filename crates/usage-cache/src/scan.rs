@@ -197,6 +197,7 @@ impl Pass<'_> {
                 self.source.parser(resumed.and_then(|previous| previous.state.as_deref()))
             },
             fold: Fold::new(resumed, self.scanner.models),
+            project: resumed.and_then(|previous| previous.project.clone()),
         };
         let reported = self.read_lines(&mut lines, &mut state, on_progress);
         state.parser.finish(&mut |event| state.fold.add(event));
@@ -253,6 +254,8 @@ struct State<'m> {
     lines: LineCounts,
     parser: Box<dyn Parser>,
     fold: Fold<'m>,
+    /// What was known of it before.
+    project: Option<Arc<str>>,
 }
 
 impl State<'_> {
@@ -282,6 +285,7 @@ impl State<'_> {
             lines: self.lines,
             state: self.parser.state().map(Arc::from),
             lineage: self.parser.lineage(),
+            project: self.project.clone().or_else(|| self.parser.project().map(Arc::from)),
             rollup: self.fold.rollup(),
             log: self.fold.log(),
             gone_since: None,

@@ -3,7 +3,7 @@
 //! A [`Source`] says where the runtime keeps transcripts and what a line of one means; finding,
 //! reading, remembering and adding up is the same for all. `docs/adding-a-source.md` adds one.
 
-use std::{borrow::Cow, ffi::OsStr, fmt};
+use std::{borrow::Cow, ffi::OsStr, fmt, path::Path};
 
 use common_fs::Timestamp;
 use xxhash_rust::xxh3::Xxh3Default;
@@ -35,6 +35,13 @@ pub trait Source: fmt::Debug + Sync {
         &[]
     }
 
+    /// What a transcript is part of, going by the directory that it is in, or was in before it
+    /// was put away, and by the [session](TranscriptName::session) in its name.
+    fn belongs<'p>(&self, dir: &'p Path, session: &'p str) -> Belongs<'p> {
+        let (_, _) = (dir, session);
+        Belongs::default()
+    }
+
     /// Reads a transcript that was [archived from a database](Origin::Database).
     fn archive_parser(&self) -> Box<dyn Parser> {
         self.parser(None)
@@ -58,6 +65,12 @@ pub trait Parser {
     /// What a parser needs to know to go on after this line; `None` if nothing. It is kept for
     /// every transcript, so it should be short.
     fn state(&self) -> Option<String> {
+        None
+    }
+
+    /// The directory that the session is about, as soon as a line has said so: where the runtime
+    /// was started. The first one counts.
+    fn project(&self) -> Option<&str> {
         None
     }
 
@@ -89,6 +102,17 @@ pub struct TranscriptName<'n> {
     pub compressed: bool,
     /// How its content came about.
     pub origin: Origin,
+}
+
+/// What a transcript is part of.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Belongs<'p> {
+    /// The agent, where the runtime has several.
+    pub agent: Option<Cow<'p, str>>,
+    /// What the session is about, if no line says so: then the name of a directory has to do.
+    pub project: Option<Cow<'p, str>>,
+    /// The session, if it is not the one in the name: a sub-agent works for another session.
+    pub session: Option<Cow<'p, str>>,
 }
 
 /// How the content of a transcript came about.

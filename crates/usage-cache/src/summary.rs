@@ -1,10 +1,8 @@
-mod sums;
-
 use std::ops::Add;
 
-use crate::{Day, Model, NanoUsd, TokenCounts, Zone};
+use crate::{Day, Model, NanoUsd, Session, TokenCounts, Weekday, Zone};
 
-/// Which days a summary is about. Both ends are included; an open end is `None`.
+/// What a report is about. Both ends of the days are included; an open end is `None`.
 #[derive(Clone, Debug)]
 pub struct Query {
     /// In which time zone days begin.
@@ -17,6 +15,11 @@ pub struct Query {
     pub gone: Gone,
     /// The [name](crate::Source::name) of the only source that is asked about; all if `None`.
     pub source: Option<String>,
+    /// What the name of a model has to contain, in whatever case; all if `None`.
+    pub model: Option<String>,
+    /// What the [project](Session::project) of a session has to contain, in whatever case; all if
+    /// `None`.
+    pub project: Option<String>,
 }
 
 /// Whether transcripts that exist no more are counted, as they last were.
@@ -31,12 +34,38 @@ pub enum Gone {
 impl Query {
     /// All days and all transcripts.
     pub fn all(zone: Zone) -> Self {
-        Self { zone, since: None, until: None, gone: Gone::Include, source: None }
+        Self {
+            zone,
+            since: None,
+            until: None,
+            gone: Gone::Include,
+            source: None,
+            model: None,
+            project: None,
+        }
     }
 
-    fn contains(&self, day: Day) -> bool {
+    pub(crate) fn asks_for_source(&self, name: &str) -> bool {
+        self.source.as_deref().is_none_or(|source| source == name)
+    }
+
+    pub(crate) fn asks_for_model(&self, model: &Model) -> bool {
+        let name = model.name.as_deref().unwrap_or_default();
+        self.model.as_deref().is_none_or(|part| contains(name, part))
+    }
+
+    pub(crate) fn asks_for_project(&self, session: &Session) -> bool {
+        let project = session.project.as_deref().unwrap_or_default();
+        self.project.as_deref().is_none_or(|part| contains(project, part))
+    }
+
+    pub(crate) fn contains(&self, day: Day) -> bool {
         self.since.is_none_or(|since| since <= day) && self.until.is_none_or(|until| day <= until)
     }
+}
+
+fn contains(text: &str, part: &str) -> bool {
+    text.to_lowercase().contains(&part.to_lowercase())
 }
 
 /// Tokens and costs by civil day.
@@ -64,6 +93,54 @@ pub struct Summary {
     pub unresolved: Unresolved,
 }
 
+impl Summary {
+    /// The same by month: each with its first day.
+    pub fn monthly(&self) -> Vec<DailyUsage> {
+        periods(&self.daily, Day::first_of_month)
+    }
+
+    /// The same by week: each with its first day, which is a `first`.
+    pub fn weekly(&self, first: Weekday) -> Vec<DailyUsage> {
+        periods(&self.daily, |day| day.first_of_week(first))
+    }
+}
+
+/// Adds up days, which are in order, by the first day of what they belong to.
+fn periods(daily: &[DailyUsage], first_day: impl Fn(Day) -> Day) -> Vec<DailyUsage> {
+    let mut periods: Vec<DailyUsage> = Vec::new();
+    for day in daily {
+        let first = first_day(day.day);
+        match periods.last_mut() {
+            Some(last) if last.day == first => last.add(day),
+            Some(_) | None => periods.push(DailyUsage { day: first, ..day.clone() }),
+        }
+    }
+    periods
+}
+
+impl DailyUsage {
+    fn add(&mut self, other: &Self) {
+        self.usage = self.usage + other.usage;
+        for new in &other.models {
+            match self.models.iter_mut().find(|known| known.model == new.model) {
+                Some(known) => known.usage = known.usage + new.usage,
+                None => self.models.push(new.clone()),
+            }
+        }
+        ModelUsage::sort(&mut self.models);
+    }
+}
+
+impl ModelUsage {
+    /// The costliest first, then the one with the most tokens, then by name.
+    pub(crate) fn sort(models: &mut [Self]) {
+        let size = |usage: &Usage| (usage.cost, usage.tokens.total);
+        models.sort_by(|a, b| {
+            size(&b.usage).cmp(&size(&a.usage)).then_with(|| a.model.cmp(&b.model))
+        });
+    }
+}
+
 /// What was used of a source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -85,11 +162,11 @@ pub struct Unresolved {
     pub events: u64,
 }
 
-/// What was used on a day.
+/// What was used on a day, or from a day on in a week or a month.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DailyUsage {
-    /// The day.
+    /// The day, or the first one.
     pub day: Day,
     /// In all.
     pub usage: Usage,

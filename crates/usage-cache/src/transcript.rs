@@ -87,6 +87,8 @@ pub(crate) struct Transcript {
     /// What the parser has to know to go on at `parsed_to`.
     pub(crate) state: Option<Arc<str>>,
     pub(crate) lineage: Lineage,
+    /// The [project](crate::Parser::project) that it is about.
+    pub(crate) project: Option<Arc<str>>,
     /// The events without an identity, added up.
     pub(crate) rollup: Rollup,
     /// The events with one.

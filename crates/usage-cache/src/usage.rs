@@ -216,12 +216,13 @@ impl UsageCache {
     /// The transcripts that count by directory, each with a number of its own.
     pub(crate) fn by_dir(
         &self,
-    ) -> impl Iterator<Item = (&Path, impl Iterator<Item = (usize, &Transcript)>)> {
+    ) -> impl Iterator<Item = (&Path, impl Iterator<Item = (usize, &OsStr, &Transcript)>)> {
         let mut first = 0;
         self.known().counted().map(move |(_, dir, entries)| {
             let numbers = first..;
             first += entries.len();
-            (dir, numbers.zip(entries.values().map(|entry| &*entry.transcript)))
+            let entries = entries.iter().zip(numbers);
+            (dir, entries.map(|((name, entry), number)| (number, &**name, &*entry.transcript)))
         })
     }
 
@@ -264,6 +265,10 @@ impl UsageCache {
                 |numbered: &Numbered<'_>| with_gone || numbered.transcript.gone_since.is_none();
             Resolution::of(numbered.filter(asked), &known.scope)
         })
+    }
+
+    pub(crate) fn scope(&self) -> &Scope {
+        &self.known().scope
     }
 
     pub(crate) fn models(&self) -> &Models {

@@ -37,9 +37,19 @@ impl Zone {
 
     /// The civil day of a moment.
     pub fn day(&self, time: Timestamp) -> Day {
+        Day(self.civil(time).date())
+    }
+
+    /// What the clock shows at a moment: the hour, from 0 to 23, and the minute.
+    pub fn clock(&self, time: Timestamp) -> (u8, u8) {
+        let time = self.civil(time);
+        (time.hour().unsigned_abs(), time.minute().unsigned_abs())
+    }
+
+    fn civil(&self, time: Timestamp) -> civil::DateTime {
         let time = jiff::Timestamp::from_nanosecond(i128::from(time.unix_nanos()));
         // 64-bit nanoseconds reach from 1677 to 2262, well within the civil calendar.
-        Day(self.0.to_datetime(time.unwrap_or(jiff::Timestamp::UNIX_EPOCH)).date())
+        self.0.to_datetime(time.unwrap_or(jiff::Timestamp::UNIX_EPOCH))
     }
 }
 
@@ -107,6 +117,63 @@ impl Day {
     /// The year and the month.
     pub fn month(self) -> (i16, i8) {
         (self.0.year(), self.0.month())
+    }
+
+    /// The day before; the first of all days has none.
+    pub fn yesterday(self) -> Option<Self> {
+        self.0.yesterday().ok().map(Self)
+    }
+
+    /// The first day of the month.
+    pub fn first_of_month(self) -> Self {
+        Self(self.0.first_of_month())
+    }
+
+    /// The first day of the week, which is a `first`: this day or one of the six before.
+    pub fn first_of_week(self, first: Weekday) -> Self {
+        let days = self.weekday().since(first);
+        let mut day = self.0;
+        for _ in 0..days {
+            day = day.yesterday().unwrap_or(day);
+        }
+        Self(day)
+    }
+
+    /// The day of the week.
+    pub fn weekday(self) -> Weekday {
+        let days = self.0.weekday().to_monday_zero_offset();
+        Weekday::ALL.get(usize::from(days.unsigned_abs())).copied().unwrap_or(Weekday::Monday)
+    }
+}
+
+/// A day of the week.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "everybody knows them")]
+pub enum Weekday {
+    Monday,
+    Tuesday,
+    Wednesday,
+    Thursday,
+    Friday,
+    Saturday,
+    Sunday,
+}
+
+impl Weekday {
+    /// All of them, Monday first.
+    pub const ALL: [Self; 7] = [
+        Self::Monday,
+        Self::Tuesday,
+        Self::Wednesday,
+        Self::Thursday,
+        Self::Friday,
+        Self::Saturday,
+        Self::Sunday,
+    ];
+
+    /// How many days it is after the last `first`, from 0 to 6.
+    pub fn since(self, first: Self) -> u8 {
+        (self as u8 + 7 - first as u8) % 7
     }
 }
 

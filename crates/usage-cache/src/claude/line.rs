@@ -16,6 +16,7 @@ pub(super) struct Line<'l> {
     session: Raw<'l>,
     request: Raw<'l>,
     cost: Raw<'l>,
+    cwd: Raw<'l>,
     message: Object<Message<'l>>,
     /// What a sub-agent said, in a line about its progress.
     data: Option<Box<Object<Progress<'l>>>>,
@@ -76,6 +77,12 @@ impl<'l> Line<'l> {
             }
             _ => None,
         }
+    }
+
+    /// The directory that Claude Code works in.
+    pub(super) fn project(&self) -> Option<String> {
+        let project = text(self.cwd?)?.into_owned();
+        (!project.is_empty()).then_some(project)
     }
 
     fn answer(&self, session: Raw<'l>, timestamp: Raw<'l>) -> Option<Event<'l>> {
@@ -155,6 +162,7 @@ impl<'de> Fields<'de> for Line<'de> {
             b"sessionId" => &mut self.session,
             b"requestId" => &mut self.request,
             b"costUSD" => &mut self.cost,
+            b"cwd" => &mut self.cwd,
             b"message" => {
                 self.message = map.next_value()?;
                 return Ok(());

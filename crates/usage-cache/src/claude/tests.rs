@@ -8,7 +8,7 @@ use crate::{Key, NanoUsd, ServiceTier, TokenCounts};
 
 fn read(line: &str) -> (Vec<Event<'static>>, Outcome) {
     let mut events = Vec::new();
-    let outcome = Claude.line(line.as_bytes(), &mut |event| {
+    let outcome = Reader::default().line(line.as_bytes(), &mut |event| {
         let owned = |text: &Option<Cow<'_, str>>| text.clone().map(|text| text.into_owned().into());
         let (provider, model) = (owned(&event.provider), owned(&event.model));
         let Event { identity, at, tier, tokens, cache_creation_1h, cost, .. } = *event;

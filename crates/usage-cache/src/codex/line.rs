@@ -48,6 +48,8 @@ pub(super) struct Meta<'a> {
     pub(super) parent: Option<Cow<'a, str>>,
     pub(super) at: Option<Timestamp>,
     pub(super) provider: Option<Cow<'a, str>>,
+    /// The directory that the session was started in.
+    pub(super) cwd: Option<Cow<'a, str>>,
     pub(super) is_sub_agent: bool,
     /// The ordinal of the first line that is not a copy of its parent's.
     pub(super) first_ordinal: Option<u64>,
@@ -98,6 +100,7 @@ impl<'a> Line<'a> {
             parent: first(&payload.parents),
             at: payload.timestamp.and_then(time).or_else(|| self.at()),
             provider: payload.model_provider.and_then(trimmed),
+            cwd: payload.cwd.and_then(trimmed),
             is_sub_agent: source || thread,
             first_ordinal: payload.first_ordinal.and_then(tokens),
         }
@@ -178,6 +181,7 @@ struct Payload<'a> {
     models: [Raw<'a>; 2],
     turns: [Raw<'a>; 2],
     model_provider: Raw<'a>,
+    cwd: Raw<'a>,
     thread_source: Raw<'a>,
     source: Raw<'a>,
     first_ordinal: Raw<'a>,
@@ -226,6 +230,7 @@ impl<'de> Fields<'de> for Payload<'de> {
             b"model" => model,
             b"model_name" => model_name,
             b"model_provider" => &mut self.model_provider,
+            b"cwd" => &mut self.cwd,
             b"thread_source" => &mut self.thread_source,
             b"source" => &mut self.source,
             b"subagent_history_start_ordinal" => &mut self.first_ordinal,

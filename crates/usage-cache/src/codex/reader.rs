@@ -46,6 +46,9 @@ pub(super) struct Reader {
     after_context: bool,
     #[serde(rename = "n", default, skip_serializing_if = "is_default")]
     counters: Counters,
+    /// Who reads on knows it from elsewhere.
+    #[serde(skip)]
+    project: Option<String>,
 }
 
 impl Reader {
@@ -85,6 +88,9 @@ impl Reader {
     }
 
     fn take_session(&mut self, meta: Meta<'_>) {
+        if self.project.is_none() {
+            self.project = meta.cwd.as_deref().map(str::to_owned);
+        }
         match &mut self.session {
             Some(session) => session.meet(meta),
             None => self.session = Some(Session::new(meta)),
@@ -144,6 +150,10 @@ impl Parser for Reader {
     /// Before anything was met there is nothing to know.
     fn state(&self) -> Option<String> {
         if is_default(self) { None } else { serde_json::to_string(self).ok() }
+    }
+
+    fn project(&self) -> Option<&str> {
+        self.project.as_deref()
     }
 
     fn lineage(&self) -> Lineage {

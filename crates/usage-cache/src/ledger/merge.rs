@@ -71,7 +71,7 @@ pub(super) fn merge(
         held.push(imported.origin.clone());
         let gone_since = Some(new.gone_since.unwrap_or(now));
         let state = None;
-        imported.transcript = Arc::new(Transcript { gone_since, state, ..Transcript::clone(new) });
+        imported.transcript = Arc::new(Transcript { state, gone_since, ..Transcript::clone(new) });
         entries.imported.insert(imported);
         *(if replaced { &mut merged.grown } else { &mut merged.added }) += 1;
     }

@@ -38,14 +38,13 @@ pub(crate) fn place(imported: &ImportedSet, discovery: &Discovery) -> Vec<Placed
         };
         let transcript = Arc::clone(transcript);
         let entry = Entry { transcript, saved: None, superseded: Vec::new() };
-        match placed.iter_mut().find(is_free) {
-            Some(placed) => placed.entries.insert(&path, entry),
-            None => {
-                let mut entries = Entries::default();
-                entries.insert(&path, entry);
-                placed.push(Placed { ledger: origin.ledger, entries });
-            }
+        if let Some(placed) = placed.iter_mut().find(is_free) {
+            placed.entries.insert(&path, entry);
+            continue;
         }
+        let mut entries = Entries::default();
+        entries.insert(&path, entry);
+        placed.push(Placed { ledger: origin.ledger, entries });
     }
     placed
 }

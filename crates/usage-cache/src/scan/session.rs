@@ -148,6 +148,7 @@ impl Scanner<'_> {
             lines,
             state: reader.state().map(Arc::from),
             lineage: Lineage::default(),
+            project: None,
             rollup: fold.rollup(),
             log: fold.log(),
             gone_since: None,

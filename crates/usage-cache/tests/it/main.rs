@@ -14,7 +14,9 @@ mod database;
 #[cfg(feature = "sqlite")]
 mod database_edges;
 mod discovery;
+mod facts;
 mod ledger;
+mod ledger_files;
 mod lives;
 mod logs;
 mod price_lists;
@@ -28,4 +30,5 @@ mod sources;
 mod sweep;
 mod trace;
 mod vectors;
+mod verify;
 mod world;

@@ -53,6 +53,8 @@ pub(super) struct TranscriptRow<'a> {
     session: Option<Cow<'a, str>>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     begins_as: Option<BeginningRow<'a>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    project: Option<Cow<'a, str>>,
     /// Provider and name.
     models: Vec<(Option<String>, Option<String>)>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -164,6 +166,7 @@ impl TranscriptRow<'_> {
             state: transcript.state.as_deref().map(|state| Cow::Owned(state.to_owned())),
             session: lineage.session.map(|Key(key)| Cow::Owned(to_hex(key))),
             begins_as: BeginningRow::new(lineage.beginning),
+            project: transcript.project.as_deref().map(|name| Cow::Owned(name.to_owned())),
             models: used.iter().map(|id| named(id).unwrap_or_default()).collect(),
             buckets,
             kinds,
@@ -215,6 +218,7 @@ impl TranscriptRow<'_> {
             },
             state: self.state.map(Arc::from),
             lineage: Lineage { session, beginning },
+            project: self.project.map(|name| sources.intern(&name)),
             rollup,
             log,
             gone_since: self.gone_since_ns.map(Timestamp::from_unix_nanos),

@@ -1,0 +1,164 @@
+//! What reports are made of: tokens and costs by session, quarter of an hour and model.
+//!
+//! Who counts what is decided, and everything is priced; what is left to a report is to choose
+//! and to add up. So all reports agree, and none of them has to look at single events.
+
+mod blocks;
+mod build;
+mod cells;
+mod groups;
+mod hours;
+mod summary;
+
+use crate::{Model, Query, Unresolved, rollup::Quarter};
+use cells::{Cell, Cells, Kind};
+
+pub use blocks::{BLOCK_HOURS, Block, BurnRate, Projection};
+pub use groups::{By, Group, GroupKey};
+pub use hours::HourUsage;
+
+/// Everything that counts, at some prices.
+///
+/// Made by [`UsageCache::facts`](crate::UsageCache::facts), and asked as often as needed, for any
+/// days and any time zone. [`Query::gone`] is not asked again: what to do with transcripts that
+/// exist no more was decided when this was made.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+    sources: Vec<SourceFacts>,
+    models: Vec<Model>,
+    sessions: Vec<Session>,
+    /// Cells whose places are `sources`.
+    by_source: Cells,
+    /// The same, whose places are `sessions`.
+    by_session: Cells,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct SourceFacts {
+    name: String,
+    unresolved: Unresolved,
+}
+
+/// A session: one conversation of a runtime, in however many transcripts it is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub struct Session {
+    /// The [name](crate::Source::name) of the source.
+    pub source: String,
+    /// The agent, where the runtime has several.
+    pub agent: Option<String>,
+    /// The directory that the session is about: where the runtime was started. `None` if nobody
+    /// knows.
+    pub project: Option<String>,
+    /// What the runtime calls the session.
+    pub id: String,
+}
+
+/// A cell, and whose it is.
+struct Placed<'f> {
+    cell: Cell,
+    source: &'f SourceFacts,
+    session: Option<&'f Session>,
+    model: &'f Model,
+}
+
+impl Facts {
+    /// The sessions, in no particular order.
+    pub fn sessions(&self) -> &[Session] {
+        &self.sessions
+    }
+
+    /// The cells that a query asks for, of any day, whoever's they are.
+    fn cells<'f>(&'f self, query: &'f Query) -> Box<dyn Iterator<Item = Placed<'f>> + 'f> {
+        if query.project.is_some() { self.in_sessions(query) } else { self.in_sources(query) }
+    }
+
+    fn in_sources<'f>(&'f self, query: &'f Query) -> Box<dyn Iterator<Item = Placed<'f>> + 'f> {
+        let asked = Asked::new(self, query);
+        Box::new(self.by_source.iter().filter_map(move |cell| {
+            let source = at(&self.sources, cell.key.place)?;
+            let model = asked.model(cell.key.model)?;
+            query.asks_for_source(&source.name).then_some(Placed {
+                cell,
+                source,
+                session: None,
+                model,
+            })
+        }))
+    }
+
+    fn in_sessions<'f>(&'f self, query: &'f Query) -> Box<dyn Iterator<Item = Placed<'f>> + 'f> {
+        let asked = Asked::new(self, query);
+        // The cells of a session follow each other.
+        let mut last: Option<(u32, Option<(&SourceFacts, &Session)>)> = None;
+        Box::new(self.by_session.iter().filter_map(move |cell| {
+            let place = cell.key.place;
+            let found = match last {
+                Some((last, found)) if last == place => found,
+                _ => {
+                    let found = self.session(place, query);
+                    last = Some((place, found));
+                    found
+                }
+            };
+            let (source, session) = found?;
+            let model = asked.model(cell.key.model)?;
+            Some(Placed { cell, source, session: Some(session), model })
+        }))
+    }
+
+    /// A session, if it is asked for.
+    fn session(&self, place: u32, query: &Query) -> Option<(&SourceFacts, &Session)> {
+        let session = at(&self.sessions, place)?;
+        let is_asked = query.asks_for_source(&session.source) && query.asks_for_project(session);
+        let source = self.sources.iter().find(|source| source.name == session.source)?;
+        is_asked.then_some((source, session))
+    }
+}
+
+fn at<T>(list: &[T], index: u32) -> Option<&T> {
+    list.get(usize::try_from(index).ok()?)
+}
+
+/// Which models a query asks for, each decided once.
+struct Asked<'f>(Vec<Option<&'f Model>>);
+
+impl<'f> Asked<'f> {
+    fn new(facts: &'f Facts, query: &Query) -> Self {
+        let asked =
+            facts.models.iter().map(|model| Some(model).filter(|m| query.asks_for_model(m)));
+        Self(asked.collect())
+    }
+
+    fn model(&self, index: u32) -> Option<&'f Model> {
+        at(&self.0, index).copied().flatten()
+    }
+}
+
+/// The days of a query, each quarter of an hour looked up once.
+struct Days<'q> {
+    query: &'q Query,
+    known: std::collections::HashMap<Quarter, Option<crate::Day>>,
+    last: Option<(Quarter, Option<crate::Day>)>,
+}
+
+impl<'q> Days<'q> {
+    fn new(query: &'q Query) -> Self {
+        Self { query, known: std::collections::HashMap::new(), last: None }
+    }
+
+    /// The day of a quarter, if it is asked for.
+    fn day(&mut self, quarter: Quarter) -> Option<crate::Day> {
+        if let Some((last, day)) = self.last
+            && last == quarter
+        {
+            return day;
+        }
+        let query = self.query;
+        let day = *self.known.entry(quarter).or_insert_with(|| {
+            Some(query.zone.day(quarter.start())).filter(|day| query.contains(*day))
+        });
+        self.last = Some((quarter, day));
+        day
+    }
+}

@@ -1,0 +1,235 @@
+use std::{borrow::Cow, collections::HashMap, ffi::OsStr, path::Path};
+
+use super::{
+    Facts, Session, SourceFacts,
+    cells::{Cell, CellKey, Cells, Kind, Span},
+};
+use crate::{
+    Gone, Model, Name, NanoUsd, Prices, ServiceTier, TokenCounts, Unresolved, UsageCache, archived,
+    log::Logged,
+    models::{ModelId, Models},
+    prices::DirPrices,
+    resolve::Resolution,
+    rollup::Quarter,
+    scope::Scope,
+    trace::PriorityTurns,
+    transcript::Transcript,
+    wire,
+};
+
+impl UsageCache {
+    /// Decides who counts what, and prices what has no recorded cost.
+    pub fn facts(&self, gone: Gone, prices: &Prices) -> Facts {
+        let mut building = Building {
+            models: self.models(),
+            resolution: self.resolution(gone),
+            turns: self.priority_turns(),
+            scope: self.scope(),
+            first_imported: self.first_imported(),
+            sources: Vec::new(),
+            sessions: Vec::new(),
+            projects: Vec::new(),
+            numbers: HashMap::new(),
+            cells: Vec::new(),
+        };
+        for (dir, transcripts) in self.by_dir() {
+            let prices = prices.in_dir(dir);
+            for (number, name, transcript) in transcripts {
+                let is_left_out = transcript.gone_since.is_some() && gone == Gone::Exclude;
+                if !is_left_out && building.resolution.counts(number) {
+                    building.add((dir, name), number, transcript, &prices);
+                }
+            }
+        }
+        building.facts()
+    }
+}
+
+/// Facts in the making.
+struct Building<'u> {
+    models: &'u Models,
+    resolution: &'u Resolution,
+    turns: &'u PriorityTurns,
+    scope: &'u Scope,
+    /// The first number of a transcript that another ledger knows.
+    first_imported: usize,
+    sources: Vec<SourceFacts>,
+    sessions: Vec<Session>,
+    projects: Vec<Option<Project>>,
+    /// The sessions by all that tells them apart.
+    numbers: HashMap<(u32, Option<String>, String), u32>,
+    cells: Vec<Cell>,
+}
+
+/// What a session is about. What its transcripts say is preferred to how a directory is named.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Project {
+    Said(String),
+    Named(String),
+}
+
+/// Where the events of a transcript belong.
+#[derive(Clone, Copy)]
+struct Place {
+    session: u32,
+    gone: bool,
+    imported: bool,
+}
+
+impl Building<'_> {
+    fn add(
+        &mut self,
+        (dir, name): (&Path, &OsStr),
+        number: usize,
+        transcript: &Transcript,
+        prices: &DirPrices<'_>,
+    ) {
+        let source = self.source(&transcript.source);
+        let gone = transcript.gone_since.is_some();
+        let imported = self.first_imported <= number;
+        let session = self.session(source, dir, name, transcript);
+        let place = Place { session, gone, imported };
+        let resolution = self.resolution;
+        for bucket in resolution.buckets(number, &transcript.rollup) {
+            let Some(model) = self.models.get(bucket.model) else { continue };
+            let cost = prices.cost(model, bucket);
+            let kind = Kind::default().with(Kind::PRIORITY, bucket.class.has_priority());
+            let key = key(place, bucket.quarter, bucket.model, kind);
+            self.push(key, Span::default(), bucket.events, bucket.tokens, cost);
+        }
+        let Some(events) = self.resolution.events(number, &transcript.log) else {
+            if let Some(SourceFacts { unresolved, .. }) = at_mut(&mut self.sources, source) {
+                unresolved.transcripts += 1;
+                unresolved.events += transcript.log.keys().len() as u64;
+            }
+            return;
+        };
+        for event in events {
+            let Some(model) = self.models.get(event.model) else { continue };
+            let (cost, has_priority) = self.cost(&event, model, prices);
+            let kind = Kind::default()
+                .with(Kind::PRIORITY, has_priority)
+                .with(Kind::ABANDONED, event.abandoned);
+            let quarter = event.at.map(Quarter::of);
+            let span = quarter.zip(event.at).map(|(quarter, at)| Span::at(quarter, at));
+            let key = key(place, quarter, event.model, kind);
+            self.push(key, span.unwrap_or_default(), 1, event.tokens, cost);
+        }
+    }
+
+    fn push(
+        &mut self,
+        key: CellKey,
+        span: Span,
+        events: u64,
+        tokens: TokenCounts,
+        cost: Option<NanoUsd>,
+    ) {
+        let kind = key.kind.with(Kind::UNPRICED, cost.is_none());
+        let key = CellKey { kind, ..key };
+        let cell = Cell { key, span, events, tokens, cost: cost.unwrap_or_default() };
+        // Most events follow one of the same quarter and model.
+        match self.cells.last_mut() {
+            Some(last) if last.key == key => last.add(&cell),
+            Some(_) | None => self.cells.push(cell),
+        }
+    }
+
+    fn cost(
+        &self,
+        event: &Logged,
+        model: &Model,
+        prices: &DirPrices<'_>,
+    ) -> (Option<NanoUsd>, bool) {
+        let Logged { at, tier, tokens, cache_creation_1h, .. } = *event;
+        let cost =
+            event.cost.or_else(|| prices.event_cost(model, at, tier, &tokens, cache_creation_1h));
+        if let Some(answered_by) = event.turn.and_then(|turn| self.turns.get(turn)) {
+            return (cost.max(prices.fast_cost(model, answered_by, at, &tokens)), true);
+        }
+        (cost, tier == ServiceTier::Priority)
+    }
+
+    fn source(&mut self, name: &str) -> u32 {
+        let known = self.sources.iter().position(|source| source.name == name);
+        let number = known.unwrap_or_else(|| {
+            let unresolved = Unresolved::default();
+            self.sources.push(SourceFacts { name: name.to_owned(), unresolved });
+            self.sources.len() - 1
+        });
+        index(number)
+    }
+
+    /// The session that a transcript belongs to, going by where it is, or was before it was put
+    /// away.
+    fn session(&mut self, source: u32, dir: &Path, name: &OsStr, transcript: &Transcript) -> u32 {
+        let (home, name) = archived::before(dir, name);
+        let known = self.scope.source(&transcript.source);
+        let session = match known.map(|known| known.classify(&name)) {
+            Some(Name::Transcript(named)) => named.session.map(String::from_utf8_lossy),
+            Some(Name::Compressed | Name::Other) | None => None,
+        };
+        let session = session.unwrap_or_else(|| wire::to_text(Path::new(&name)));
+        let belongs = known.map(|known| known.belongs(&home, &session)).unwrap_or_default();
+        let id = belongs.session.map_or_else(|| session.to_string(), Cow::into_owned);
+        let key = (source, belongs.agent.map(Cow::into_owned), id);
+        let project = match (transcript.project.as_deref(), belongs.project) {
+            (Some(said), _) => Some(Project::Said(said.to_owned())),
+            (None, named) => named.map(|named| Project::Named(named.into_owned())),
+        };
+        if let Some(number) = self.numbers.get(&key) {
+            if let Some(known) = at_mut(&mut self.projects, *number) {
+                // Whichever transcript comes first.
+                *known = match (known.take(), project) {
+                    (Some(known), Some(project)) => Some(known.min(project)),
+                    (known, project) => known.or(project),
+                };
+            }
+            return *number;
+        }
+        let number = index(self.sessions.len());
+        let (_, agent, id) = key.clone();
+        let source = transcript.source.to_string();
+        self.sessions.push(Session { source, agent, project: None, id });
+        self.projects.push(project);
+        self.numbers.insert(key, number);
+        number
+    }
+
+    fn facts(self) -> Facts {
+        let Self { models, sources, mut sessions, projects, cells, .. } = self;
+        for (session, project) in sessions.iter_mut().zip(projects) {
+            session.project = project.map(|project| match project {
+                Project::Said(name) | Project::Named(name) => name,
+            });
+        }
+        let by_session = Cells::new(cells);
+        let numbers = |name: &str| sources.iter().position(|source| source.name == name);
+        let source_of: Vec<u32> = sessions
+            .iter()
+            .map(|session| numbers(&session.source).map(index).unwrap_or_default())
+            .collect();
+        let mut sums: HashMap<CellKey, Cell> = HashMap::new();
+        for cell in by_session.iter() {
+            let place = super::at(&source_of, cell.key.place).copied().unwrap_or_default();
+            let cell = Cell { key: CellKey { place, ..cell.key }, ..cell };
+            sums.entry(cell.key).and_modify(|sum| sum.add(&cell)).or_insert(cell);
+        }
+        let by_source = Cells::new(sums.into_values().collect());
+        Facts { sources, models: models.list().to_vec(), sessions, by_source, by_session }
+    }
+}
+
+fn key(place: Place, quarter: Option<Quarter>, model: ModelId, kind: Kind) -> CellKey {
+    let kind = kind.with(Kind::GONE, place.gone).with(Kind::IMPORTED, place.imported);
+    CellKey { place: place.session, quarter, model: model.index(), kind }
+}
+
+/// Nobody has four billion of anything here; if so, the rest shares the last number.
+fn index(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+fn at_mut<T>(list: &mut [T], index: u32) -> Option<&mut T> {
+    list.get_mut(usize::try_from(index).ok()?)
+}
