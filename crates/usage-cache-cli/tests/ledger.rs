@@ -91,6 +91,7 @@ fn a_ledger_goes_through_a_pipe() {
     assert_eq!(tokens(&new, &[]), expected);
     let only = old.stdout(&["ledger", "export", "-", "--gone-only"]);
     assert_eq!(only.lines().count(), 1);
+    old.run_unheard(&["ledger", "export"]);
 }
 
 #[test]
@@ -107,11 +108,9 @@ fn what_cannot_be_imported_is_told() {
         let text = |bytes| String::from_utf8(bytes).unwrap();
         (output.status.code(), text(output.stdout), text(output.stderr))
     };
-    for (content, why) in [
-        ("", "it is empty"),
-        ("{}\n", "it is no ledger"),
-        (&exported[..20], "it is no ledger"),
-    ] {
+    for (content, why) in
+        [("", "it is empty"), ("{}\n", "it is no ledger"), (&exported[..20], "it is no ledger")]
+    {
         let (code, _, error) = import(content);
         assert_eq!(code, Some(1), "{error}");
         assert!(error.contains("cannot import `") && error.contains(why), "{error}");

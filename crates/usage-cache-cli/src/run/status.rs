@@ -100,7 +100,7 @@ fn shown(verified: &Verified) -> String {
         text += &format!(
             "Differences  {}, {}\n",
             counted(transcripts.len() as u64, "transcript"),
-            counted(days.len() as u64, "sum of a day and model"),
+            counted(days.len() as u64, "daily sum"),
         );
     }
     for TranscriptDifference { path, cached, read, .. } in transcripts.iter().take(SHOWN_MAX) {
@@ -114,7 +114,7 @@ fn shown(verified: &Verified) -> String {
         text +=
             &format!("  {day} {model}: cached {}, read {}\n", used(Some(cached)), used(Some(read)));
     }
-    text += &more(days.len(), "day");
+    text += &more(days.len(), "daily sum");
     if !verified.is_same() {
         text += "Remove the cache to read everything again; transcripts that no longer exist are lost with it, unless `usage-cache ledger export` saves them first.\n";
     }
