@@ -72,7 +72,7 @@ pub(crate) enum LedgerCommand {
     /// Write what is known of all transcripts, also of those that no longer exist
     ///
     /// The file holds what the cache holds: token counts, costs, names of models, hashes of ids of
-    /// answers, and the paths of your transcripts, never what you or a model said.
+    /// answers, and the paths of your transcripts and projects, never what you or a model said.
     Export(LedgerExportArgs),
     /// Add what another machine has exported to the cache of this one
     ///

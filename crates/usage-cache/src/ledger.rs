@@ -45,7 +45,7 @@ mod version;
 use std::{
     collections::{BTreeMap, btree_map},
     ffi::OsStr,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
@@ -55,7 +55,7 @@ pub use past::Past;
 pub(crate) use place::{Placed, below, place};
 pub(crate) use version::is_version;
 
-use crate::{Key, Name, Source, TranscriptName, transcript::Transcript};
+use crate::{Key, Name, Source, archived, transcript::Transcript};
 
 /// Where a transcript was that another ledger knows.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -98,10 +98,14 @@ impl ImportedSet {
     }
 }
 
-/// What tells a session from the others of its source, going by the name of a transcript of it.
-pub(crate) fn session<'n>(source: Option<&dyn Source>, name: &'n OsStr) -> &'n [u8] {
-    match source.map(|source| source.classify(name)) {
-        Some(Name::Transcript(TranscriptName { session: Some(session), .. })) => session,
-        _ => name.as_encoded_bytes(),
+/// What tells a session from the others of its source: its name, if that of the transcript says so,
+/// else where the transcript is, or was before it was archived.
+pub(crate) fn session(source: Option<&dyn Source>, dir: &Path, name: &OsStr) -> Vec<u8> {
+    if let Some(Name::Transcript(named)) = source.map(|source| source.classify(name))
+        && let Some(session) = named.session
+    {
+        return session.to_vec();
     }
+    let (dir, name) = archived::before(dir, name);
+    dir.join(name).into_os_string().into_encoded_bytes()
 }

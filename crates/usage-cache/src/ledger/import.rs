@@ -9,6 +9,7 @@ use super::{
 use crate::{
     CacheProblem, Key, Options, UsageCache,
     refresh::{self, Opened},
+    scope::Scope,
     trace,
 };
 
@@ -64,8 +65,8 @@ pub fn import(
     let mut opened = open(host, options, saving, &mut dir)?;
     let Opened { loaded, discovery, .. } = &mut opened;
     let (transcripts, damaged) = ledger.transcripts(&mut loaded.models);
-    let now = host.clock.now();
-    let merged = merge(&mut loaded.entries, &discovery.sources, transcripts, now);
+    let (scope, now) = (Scope::of(discovery), host.clock.now());
+    let merged = merge(&mut loaded.entries, &scope, &discovery.roots, transcripts, now);
     let Merged { added, grown, known } = merged;
     if 0 < added + grown {
         opened.save()?;

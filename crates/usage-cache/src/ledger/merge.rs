@@ -1,11 +1,16 @@
 //! What an import adds to what is known.
 
-use std::{collections::HashMap, ffi::OsStr, sync::Arc};
+use std::{collections::HashMap, ffi::OsStr, path::Path, sync::Arc};
 
 use common_fs::Timestamp;
 
-use super::{Imported, Origin, is_version, session};
-use crate::{Source, entries::Entries, transcript::Transcript};
+use super::{Imported, Origin, is_version, place::path_here, session};
+use crate::{
+    discover::Root,
+    entries::Entries,
+    scope::{Reach, Scope},
+    transcript::Transcript,
+};
 
 /// What became of the transcripts of an import.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,28 +29,37 @@ type Session = (Arc<str>, Vec<u8>);
 /// Takes in what another ledger knows, and is not known.
 pub(super) fn merge(
     entries: &mut Entries,
-    sources: &[&'static dyn Source],
+    scope: &Scope,
+    roots: &[Root],
     incoming: Vec<Imported>,
     now: Timestamp,
 ) -> Merged {
-    let session_of = |transcript: &Transcript, name: Option<&OsStr>| -> Session {
-        let source = sources.iter().copied().find(|source| source.name() == &*transcript.source);
-        let source = source.map(|source| source as &dyn Source);
-        (Arc::clone(&transcript.source), session(source, name.unwrap_or_default()).to_vec())
+    let session_of = |transcript: &Transcript, dir: &Path, name: &OsStr| -> Session {
+        let source = scope.source(&transcript.source);
+        (Arc::clone(&transcript.source), session(source, dir, name))
+    };
+    let session_of_imported = |Imported { below, transcript, .. }: &Imported| {
+        let path = path_here(roots, &transcript.source, below);
+        let path = path.as_ref().unwrap_or(below);
+        let (dir, name) = (path.parent(), path.file_name());
+        session_of(transcript, dir.unwrap_or(path), name.unwrap_or_default())
     };
     let mut own: HashMap<Session, Vec<Arc<Transcript>>> = HashMap::new();
-    for (name, entry) in entries.dirs().flat_map(|(_, names)| names) {
-        let session = session_of(&entry.transcript, Some(name));
-        own.entry(session).or_default().push(Arc::clone(&entry.transcript));
+    let counted = entries.dirs().filter(|(dir, _)| scope.reach(dir) != Reach::Outside);
+    for (dir, names) in counted {
+        for (name, entry) in names {
+            let session = session_of(&entry.transcript, dir, name);
+            own.entry(session).or_default().push(Arc::clone(&entry.transcript));
+        }
     }
     let mut held: HashMap<Session, Vec<Origin>> = HashMap::new();
     for imported in entries.imported.iter() {
-        let session = session_of(&imported.transcript, imported.below.file_name());
+        let session = session_of_imported(imported);
         held.entry(session).or_default().push(imported.origin.clone());
     }
     let mut merged = Merged::default();
     for mut imported in incoming {
-        let session = session_of(&imported.transcript, imported.below.file_name());
+        let session = session_of_imported(&imported);
         let new = &imported.transcript;
         let own = own.get(&session).into_iter().flatten();
         let held = held.entry(session).or_default();

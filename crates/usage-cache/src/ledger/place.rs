@@ -25,10 +25,8 @@ pub(crate) struct Placed {
 pub(crate) fn place(imported: &ImportedSet, discovery: &Discovery) -> Vec<Placed> {
     let mut placed: Vec<Placed> = Vec::new();
     for Imported { origin, below, transcript } in imported.iter() {
-        let is_of = |root: &&Root| *root.source == *transcript.source;
-        let Some(root) = discovery.roots.iter().find(is_of) else { continue };
-        let source = discovery.sources.iter().find(|source| source.name() == root.source);
-        let path = root.path.join(below);
+        let Some(path) = path_here(&discovery.roots, &transcript.source, below) else { continue };
+        let source = discovery.sources.iter().find(|source| *source.name() == *transcript.source);
         if !source.is_some_and(|source| Entries::is_transcript(*source, &path)) {
             continue;
         }
@@ -47,6 +45,11 @@ pub(crate) fn place(imported: &ImportedSet, discovery: &Discovery) -> Vec<Placed
         placed.push(Placed { ledger: origin.ledger, entries });
     }
     placed
+}
+
+/// The path that a transcript would have on this machine; `None` if its source is not looked for.
+pub(super) fn path_here(roots: &[Root], source: &str, below: &Path) -> Option<PathBuf> {
+    Some(roots.iter().find(|root| root.source == source)?.path.join(below))
 }
 
 /// The part of a path below the root of its source; `None` if it is below none.

@@ -9,8 +9,10 @@ use crate::{
 pub(crate) fn is_version(earlier: &Transcript, later: &Transcript) -> bool {
     let same_rules = earlier.source == later.source && earlier.version == later.version;
     let differs = earlier.parsed_to == later.parsed_to && earlier.anchor != later.anchor;
+    // Of a record that was replaced, the later one counts, even if the identities are the same.
     same_rules
         && !differs
+        && earlier.parsed_to <= later.parsed_to
         && later.log.keys().starts_with(earlier.log.keys())
         && contains(&later.rollup, &earlier.rollup)
 }

@@ -85,10 +85,10 @@ fn path<'t>(numbered: &Numbered<'t>) -> (&'t Path, &'t std::ffi::OsStr) {
 
 /// The transcripts of each session that another ledger knows as well.
 fn sessions<'t>(transcripts: &[Numbered<'t>], scope: &Scope) -> Vec<Vec<Numbered<'t>>> {
-    let mut sessions: HashMap<(&str, &[u8]), Vec<Numbered<'t>>> = HashMap::new();
+    let mut sessions: HashMap<(&str, Vec<u8>), Vec<Numbered<'t>>> = HashMap::new();
     let session_of = |numbered: &Numbered<'t>| {
         let source = &*numbered.transcript.source;
-        (source, session(scope.source(source), numbered.name))
+        (source, session(scope.source(source), numbered.dir, numbered.name))
     };
     for numbered in transcripts.iter().filter(|numbered| numbered.ledger.is_some()) {
         sessions.entry(session_of(numbered)).or_default();

@@ -157,6 +157,26 @@ fn the_longer_version_of_a_session_counts_wherever_it_is() {
 }
 
 #[test]
+fn an_answer_that_was_recorded_again_counts_as_it_was_last() {
+    let line = |output: u32| {
+        format!(
+            "{{\"type\":\"assistant\",\"timestamp\":\"2026-02-05T12:00:00Z\",\"requestId\":\"r\",\
+             \"message\":{{\"id\":\"m\",\"usage\":{{\"output_tokens\":{output}}}}}}}\n"
+        )
+    };
+    let name = ".claude/projects/p/s.jsonl";
+    for (first, last) in [(1, 20), (20, 1)] {
+        let (a, b) = (machine("/h"), machine("/b"));
+        a.sim.fs.put(format!("/h/{name}"), (line(first) + &line(last)).as_bytes());
+        b.sim.fs.put(format!("/b/{name}"), line(first).as_bytes());
+        b.wait();
+        b.refreshed();
+        b.sim.fs.remove(format!("/b/{name}"));
+        assert_eq!(tokens(&import(&b, &export(&a, Exported::All)).usage), last.into());
+    }
+}
+
+#[test]
 fn a_session_that_went_on_in_two_places_counts_both_ends() {
     let (a, b) = (machine("/h"), machine("/b"));
     let end = |day: u32| answer_at(&format!("2026-01-{day:02}T00:00:00Z"), 100);
@@ -342,6 +362,32 @@ fn the_name_of_a_ledger_is_made_up_once() {
     let b = machine("/b");
     assert_ne!(name(&b), first);
     assert_ne!(first, Key(0));
+}
+
+#[test]
+fn what_has_no_name_of_a_session_is_told_apart_by_its_place() {
+    let (a, b) = (machine("/h"), machine("/b"));
+    let name = "x.reset.2026-09-01T01-00-00.000Z";
+    put(&a, "/h", name, hours("a", 3));
+    b.sim.fs.make_dir("/b/.openclaw/agents/other/sessions");
+    b.sim.fs.put(format!("/b/.openclaw/agents/other/sessions/{name}"), hours("b", 4).as_bytes());
+    let imported = import(&b, &export(&a, Exported::All));
+    assert_eq!((counts(&imported), tokens(&imported.usage)), ([1, 0, 0, 0], 7));
+    put(&b, "/b", name, hours("a", 3));
+    b.wait();
+    assert_eq!(tokens(&b.refreshed().usage), 7);
+}
+
+#[test]
+fn what_this_machine_no_longer_looks_for_does_not_stand_for_an_import() {
+    let (a, mut b) = (machine("/h"), machine("/b"));
+    put(&a, "/h", "a.jsonl", hours("a", 3));
+    put(&b, "/b", "a.jsonl", hours("a", 3));
+    b.wait();
+    b.refreshed();
+    b.options.locations.places = vec![Place::new(&OpenClaw, "/elsewhere")];
+    let imported = import(&b, &export(&a, Exported::All));
+    assert_eq!((counts(&imported), tokens(&imported.usage)), ([1, 0, 0, 0], 3));
 }
 
 #[test]
