@@ -20,7 +20,8 @@ pub(super) fn session(corpus: &Corpus, nth: u32) -> File {
         let copied: String = earlier.split_inclusive('\n').take(lines.div_ceil(2)).collect();
         draft.content.insert_str(0, &copied);
     }
-    let path = format!("projects/-home-me-project-{}/{}.jsonl", nth % 7, draft.id).into();
+    let directory = draft.project.replace('/', "-");
+    let path = format!("projects/{directory}/{}.jsonl", draft.id).into();
     File { path, content: draft.content.into_bytes(), truth: draft.truth }
 }
 
@@ -60,8 +61,9 @@ fn exchange(draft: &mut Draft) {
 
 fn line(draft: &mut Draft, fields: &str) {
     let (id, session, time) = (draft.rng.u64(..), &draft.id, iso(draft.millis));
+    let cwd = &draft.project;
     let line = format!(
-        "{{\"parentUuid\":null,\"isSidechain\":false,\"sessionId\":\"{session}\",{fields},\"uuid\":\"{id:016x}\",\"timestamp\":\"{time}\"}}\n"
+        "{{\"parentUuid\":null,\"isSidechain\":false,\"cwd\":\"{cwd}\",\"sessionId\":\"{session}\",{fields},\"uuid\":\"{id:016x}\",\"timestamp\":\"{time}\"}}\n"
     );
     draft.content.push_str(&line);
 }

@@ -11,12 +11,12 @@ const MODELS: [Model; 2] = [
 
 pub(super) fn session(corpus: &Corpus, nth: u32) -> File {
     let mut draft = Draft::new(corpus, nth, &MODELS);
-    let (id, began) = (draft.id.clone(), iso(draft.millis));
+    let (id, cwd, began) = (draft.id.clone(), draft.project.clone(), iso(draft.millis));
     line(
         &mut draft,
         "session_meta",
         &format!(
-            "\"id\":\"{id}\",\"timestamp\":\"{began}\",\"cwd\":\"/home/me/project\",\"originator\":\"codex_cli_rs\",\"model_provider\":\"openai\""
+            "\"id\":\"{id}\",\"timestamp\":\"{began}\",\"cwd\":\"{cwd}\",\"originator\":\"codex_cli_rs\",\"model_provider\":\"openai\""
         ),
     );
     let mut total = [0; 3];
@@ -36,7 +36,8 @@ pub(super) fn session(corpus: &Corpus, nth: u32) -> File {
 fn exchange(draft: &mut Draft, total: &mut [u64; 3]) {
     draft.wait(1_000..60_000);
     let (name, (_, text)) = (draft.model.name, draft.request());
-    line(draft, "turn_context", &format!("\"cwd\":\"/home/me/project\",\"model\":\"{name}\""));
+    let cwd = draft.project.clone();
+    line(draft, "turn_context", &format!("\"cwd\":\"{cwd}\",\"model\":\"{name}\""));
     let message = |role: &str, kind: &str, text: String| {
         format!(
             "\"type\":\"message\",\"role\":\"{role}\",\"content\":[{{\"type\":\"{kind}\",\"text\":\"{text}\"}}]"

@@ -58,6 +58,8 @@ const CONTEXT_TOKENS_MAX: u64 = 150_000;
 pub(super) struct Draft {
     pub(super) rng: Rng,
     pub(super) id: String,
+    /// The directory that the session is about.
+    pub(super) project: String,
     pub(super) millis: i64,
     pub(super) model: &'static Model,
     pub(super) content: String,
@@ -67,6 +69,9 @@ pub(super) struct Draft {
     latest_millis: i64,
     context_tokens: u64,
 }
+
+/// Nobody works on more things at a time.
+const PROJECTS: u32 = 7;
 
 /// What an answer uses.
 pub(super) struct Used {
@@ -85,13 +90,25 @@ impl Draft {
         let age =
             if nth == 0 { HOUR_MILLIS } else { rng.i64(HOUR_MILLIS..span.max(2 * HOUR_MILLIS)) };
         let id = format!("{:08x}-{:04x}-4000-8000-{nth:012x}", rng.u32(..), rng.u16(..));
+        let project = format!("/home/me/project-{}", nth % PROJECTS);
         let millis = corpus.latest_millis - age;
         let model = &models[rng.usize(..models.len())];
         let context_tokens = rng.u64(6_000..12_000);
         let answers = answers(&mut rng, corpus.answers_median);
         let (content, truth) = (String::new(), Truth::default());
         let latest_millis = corpus.latest_millis;
-        Self { rng, id, millis, model, content, truth, answers, latest_millis, context_tokens }
+        Self {
+            rng,
+            id,
+            project,
+            millis,
+            model,
+            content,
+            truth,
+            answers,
+            latest_millis,
+            context_tokens,
+        }
     }
 
     /// Whether all that there is to be would come later than the corpus ends.

@@ -1,7 +1,9 @@
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
-use usage_cache::{Day, Zone};
+use usage_cache::{Day, Weekday, Zone};
+
+use crate::view::Order;
 
 /// What your local AI agents cost: tokens and dollars by day and model.
 ///
@@ -23,10 +25,12 @@ pub(crate) struct Args {
 
 const AFTER_HELP: &str = "\
 Examples:
-  usage-cache                                  today, this month, all time, and the last days
+  usage-cache                                  today, this month, on what; one screen
   usage-cache daily --since 2026-09-01         every day since the first of September
-  usage-cache daily --breakdown                what each model cost
-  usage-cache daily --source claude            Claude Code alone
+  usage-cache monthly --breakdown              what each model cost in each month
+  usage-cache session --limit 10               the last ten sessions
+  usage-cache project --source claude          what each project cost in Claude Code
+  usage-cache blocks --active                  this five-hour window, and what it comes to
   usage-cache daily --json | jq .totals        for programs
   usage-cache ledger export old.jsonl          what is known here, for another machine
   usage-cache ledger import old.jsonl          there: counts with what is known there, once
@@ -53,6 +57,31 @@ the transcripts that no longer exist.";
 pub(crate) enum Command {
     /// Tokens and costs of every day
     Daily(ReportArgs),
+    /// The same by week
+    Weekly(WeeklyArgs),
+    /// The same by month
+    Monthly(ReportArgs),
+    /// By session, the last one last
+    #[command(visible_alias = "sessions")]
+    Session(ReportArgs),
+    /// By project: the directory that the runtime was started in
+    #[command(visible_alias = "projects")]
+    Project(ReportArgs),
+    /// By agent of OpenClaw; another runtime is one agent
+    #[command(visible_alias = "agents")]
+    Agent(ReportArgs),
+    /// By runtime: Claude Code, Codex, OpenClaw
+    #[command(visible_alias = "sources")]
+    Source(ReportArgs),
+    /// By model
+    #[command(visible_alias = "models")]
+    Model(ReportArgs),
+    /// By windows of five hours, in which subscriptions are limited
+    ///
+    /// A window begins with the full hour, in UTC, of the first answer after the last one was
+    /// over; each runtime has windows of its own. For one that is not over yet, how fast it is
+    /// used, and what it comes to at this rate.
+    Blocks(BlocksArgs),
     /// Read what is new in the transcripts, and say what that took
     Refresh(JsonArgs),
     /// How complete the cache is, without reading any transcript
@@ -155,7 +184,8 @@ pub(crate) struct ReportArgs {
     /// Print one JSON document
     #[arg(long, conflicts_with = "csv")]
     pub(crate) json: bool,
-    /// Print comma-separated values, a row per day (or per day and model, with --breakdown)
+    /// Print comma-separated values, a line for each row (or for each of its models, with
+    /// --breakdown)
     #[arg(long)]
     pub(crate) csv: bool,
     /// The first day, as 2026-02-05 or 20260205
@@ -171,6 +201,12 @@ pub(crate) struct ReportArgs {
     /// Only the transcripts of this runtime
     #[arg(long, value_name = "RUNTIME", value_parser = ["claude", "codex", "openclaw"])]
     pub(crate) source: Option<String>,
+    /// Only models whose name contains this, such as opus
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) model: Option<String>,
+    /// Only projects whose path contains this
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) project: Option<String>,
     /// Prices that come before all but those configured in OpenClaw: a list like your own
     /// prices.json, or that of LiteLLM or models.dev
     #[arg(long, value_name = "FILE")]
@@ -181,6 +217,59 @@ pub(crate) struct ReportArgs {
     /// Show each model
     #[arg(long)]
     pub(crate) breakdown: bool,
+    /// The earliest or the cheapest first (asc), or last (desc)
+    ///
+    /// If not given, what is in order of time has the latest last, and what is in order of cost
+    /// the costliest first.
+    #[arg(long, value_enum, value_name = "ORDER")]
+    pub(crate) order: Option<Order>,
+    /// Show so many rows: the latest, or the costliest where they are in order of cost
+    #[arg(long, value_name = "ROWS")]
+    pub(crate) limit: Option<usize>,
+}
+
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct WeeklyArgs {
+    #[command(flatten)]
+    pub(crate) report: ReportArgs,
+    /// The day that weeks begin with
+    #[arg(long, value_enum, value_name = "DAY", default_value = "monday")]
+    pub(crate) start_of_week: WeekStart,
+}
+
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct BlocksArgs {
+    #[command(flatten)]
+    pub(crate) report: ReportArgs,
+    /// Only windows that are not over yet
+    #[arg(long)]
+    pub(crate) active: bool,
+}
+
+/// A day of the week, as it is said on the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum WeekStart {
+    Monday,
+    Tuesday,
+    Wednesday,
+    Thursday,
+    Friday,
+    Saturday,
+    Sunday,
+}
+
+impl From<WeekStart> for Weekday {
+    fn from(start: WeekStart) -> Self {
+        match start {
+            WeekStart::Monday => Self::Monday,
+            WeekStart::Tuesday => Self::Tuesday,
+            WeekStart::Wednesday => Self::Wednesday,
+            WeekStart::Thursday => Self::Thursday,
+            WeekStart::Friday => Self::Friday,
+            WeekStart::Saturday => Self::Saturday,
+            WeekStart::Sunday => Self::Sunday,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, ClapArgs)]

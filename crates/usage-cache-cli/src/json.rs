@@ -2,20 +2,22 @@
 //! `docs/formats.md` describes them.
 
 mod ledger;
+mod rows;
 mod trace;
-
-use std::collections::BTreeSet;
 
 use cli_support::text::{in_full, iso};
 use serde::Serialize;
 use usage_cache::{
-    CacheProblem, DatabaseStatus, ModelUsage, RootState, SourceUsage, Status, Summary, Usage,
+    By, CacheProblem, DatabaseStatus, ModelUsage, RootState, SourceUsage, Status, Summary, Usage,
     UsageCache, Work, Zone, trace::TraceStatus,
 };
 
+use crate::{
+    text::model_name,
+    view::{Rows, View},
+};
 pub(crate) use ledger::{import, verified};
-
-use crate::text::model_name;
+use rows::RowsDoc;
 
 /// Goes up when a key changes its meaning or disappears; new keys may come at any time.
 const SCHEMA_VERSION: u32 = 1;
@@ -25,9 +27,12 @@ const SCHEMA_VERSION: u32 = 1;
 pub(crate) struct ReportDoc {
     schema_version: u32,
     timezone: String,
-    daily: Vec<DailyDoc>,
+    #[serde(flatten)]
+    rows: RowsDoc,
     totals: TotalsDoc,
-    sources: Vec<SourceDoc>,
+    /// The report by runtime has them as its rows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sources: Option<Vec<SourceDoc>>,
     status: StatusDoc,
 }
 
@@ -73,16 +78,6 @@ struct TotalsDoc {
     usage: UsageDoc,
     total_cost: f64,
     total_cost_nano_usd: u64,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct DailyDoc {
-    date: String,
-    #[serde(flatten)]
-    totals: TotalsDoc,
-    models_used: Vec<String>,
-    model_breakdowns: Vec<ModelDoc>,
 }
 
 #[derive(Serialize)]
@@ -151,34 +146,25 @@ struct RootDoc {
 /// A report, with what is not known.
 pub(crate) fn report(
     zone: &Zone,
-    summary: &Summary,
+    view: &View,
     status: &Status,
     problems: &[CacheProblem],
 ) -> ReportDoc {
-    let daily = summary.daily.iter().map(|day| DailyDoc {
-        date: day.day.to_string(),
-        totals: totals(&day.usage),
-        models_used: models_used(&day.models),
-        model_breakdowns: day.models.iter().map(model).collect(),
-    });
+    let summary = &view.summary;
+    let has_sources = matches!(view.rows, Rows::Groups(By::Source, _));
+    let sources = (!has_sources).then(|| summary.sources.iter().map(source).collect());
     ReportDoc {
         schema_version: SCHEMA_VERSION,
         timezone: zone.to_string(),
-        daily: daily.collect(),
+        rows: rows::document(view),
         totals: totals(&summary.totals),
-        sources: summary.sources.iter().map(source).collect(),
+        sources,
         status: status_doc(summary, status, problems),
     }
 }
 
 fn source(usage: &SourceUsage) -> SourceDoc {
     SourceDoc { source: usage.source.clone(), totals: totals(&usage.usage) }
-}
-
-fn models_used(models: &[ModelUsage]) -> Vec<String> {
-    // Two providers may have a model of the same name.
-    let names: BTreeSet<String> = models.iter().map(|model| model_name(&model.model)).collect();
-    names.into_iter().collect()
 }
 
 fn usage(usage: &Usage) -> UsageDoc {

@@ -1,14 +1,18 @@
 //! `usage-cache`: what your local AI agents cost.
 
 mod args;
+mod chart;
 mod csv_report;
 mod demo;
 mod json;
 mod notes;
+mod overview;
 mod progress;
 mod run;
+mod screen;
 mod table;
 mod text;
+mod view;
 
 use std::process::ExitCode;
 
@@ -20,3 +24,6 @@ const NAME: &str = "usage-cache";
 fn main() -> ExitCode {
     cli_support::run(NAME, || run::run(&args::Args::parse()))
 }
+
+#[cfg(test)]
+mod tests;

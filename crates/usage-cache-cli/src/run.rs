@@ -1,44 +1,45 @@
 mod ledger;
+mod report;
 mod status;
 mod trace;
 
 use std::{ops::ControlFlow, path::Path, process::ExitCode};
 
 use anyhow::Context as _;
-use cli_support::{Interrupt, USAGE, env, print, text};
+use cli_support::{Interrupt, env, print, text};
 use common_fs::Host;
 use usage_cache::{
-    CacheProblem, Day, Gone, Locations, Options, Prices, Query, Refreshed, Root, RootState, Sqlite,
+    By, CacheProblem, Locations, Options, Prices, Query, Refreshed, Root, RootState, Sqlite,
     Status, Summary, UsageCache, Zone,
 };
 
 use crate::{
     NAME,
     args::{Args, Command, JsonArgs, ReportArgs, StatusArgs},
-    csv_report,
     demo::Demo,
     json, notes,
     progress::Bar,
-    table,
+    view::Kind,
 };
-
-/// The overview shows so many days with usage.
-const OVERVIEW_DAYS: usize = 30;
-
-/// Which days a report for people shows.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum View {
-    /// The latest, below today, this month, and all time.
-    Overview,
-    /// All that were asked for.
-    Daily,
-}
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let interrupt = Interrupt::listen().context("cannot listen for signals")?;
+    let report = |args: &ReportArgs, kind| report::run(&interrupt, args, kind, &locations()?);
     match &args.command {
-        None => report(&interrupt, &args.report, View::Overview, &locations()?),
-        Some(Command::Daily(args)) => report(&interrupt, args, View::Daily, &locations()?),
+        None => report(&args.report, None),
+        Some(Command::Daily(args)) => report(args, Some(Kind::Daily)),
+        Some(Command::Weekly(args)) => {
+            report(&args.report, Some(Kind::Weekly(args.start_of_week.into())))
+        }
+        Some(Command::Monthly(args)) => report(args, Some(Kind::Monthly)),
+        Some(Command::Session(args)) => report(args, Some(Kind::By(By::Session))),
+        Some(Command::Project(args)) => report(args, Some(Kind::By(By::Project))),
+        Some(Command::Agent(args)) => report(args, Some(Kind::By(By::Agent))),
+        Some(Command::Source(args)) => report(args, Some(Kind::By(By::Source))),
+        Some(Command::Model(args)) => report(args, Some(Kind::By(By::Model))),
+        Some(Command::Blocks(args)) => {
+            report(&args.report, Some(Kind::Blocks { only_active: args.active }))
+        }
         Some(Command::Refresh(args)) => refresh(&interrupt, *args),
         Some(Command::Status(args)) if args.verify => status::verify(&interrupt, args.json),
         Some(Command::Status(args)) => status(*args),
@@ -48,7 +49,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             let demo = Demo::create()?;
             let path = demo.path().display();
             message(&format!("made-up transcripts in {path}, removed afterwards"));
-            report(&interrupt, args, View::Overview, &demo.locations())
+            report::run(&interrupt, args, None, &demo.locations())
         }
     }
 }
@@ -82,54 +83,6 @@ fn refreshed(interrupt: &Interrupt, locations: &Locations) -> Result<Refreshed, 
     Err(code)
 }
 
-fn report(
-    interrupt: &Interrupt,
-    args: &ReportArgs,
-    view: View,
-    locations: &Locations,
-) -> anyhow::Result<ExitCode> {
-    let ReportArgs { since, until, .. } = *args;
-    if let (Some(since), Some(until)) = (since, until)
-        && until < since
-    {
-        message(&format!("--since {since} is after --until {until}"));
-        return Ok(ExitCode::from(USAGE));
-    }
-    // Before anything takes long: a file that is not there should be said at once.
-    let prices = prices(locations, args.prices.as_deref())?;
-    let Refreshed { usage, problems, .. } = match refreshed(interrupt, locations) {
-        Ok(refreshed) => refreshed,
-        Err(code) => return Ok(code),
-    };
-    let gone = if args.present_only { Gone::Exclude } else { Gone::Include };
-    let zone = args.timezone.clone().unwrap_or_else(local_zone);
-    let query = Query { since, until, gone, source: args.source.clone(), ..Query::all(zone) };
-    let summary = usage.summary(&query, &prices);
-    let status = usage.status();
-    print(&if args.json {
-        json::to_text(&json::report(&query.zone, &summary, status, &problems))?
-    } else if args.csv {
-        csv_report::report(&summary, args.breakdown)?
-    } else if has_nothing(status) {
-        nothing_found(status)
-    } else {
-        for_people(&summary, status, &query, args.breakdown, view)
-    })?;
-    Ok(ExitCode::SUCCESS)
-}
-
-/// The time zone of this machine. One that is not set is no reason to fail, one that is set
-/// wrongly is a reason to say so.
-fn local_zone() -> Zone {
-    Zone::local().unwrap_or_else(|_| {
-        if let Some(name) = env("TZ") {
-            let name = name.to_string_lossy().into_owned();
-            message(&format!("warning: TZ={name} is not a time zone; days begin in UTC"));
-        }
-        Zone::utc()
-    })
-}
-
 /// The prices in use: those in OpenClaw's configuration, in `file`, in the user's own list, and
 /// those that come with the program. What the user has asked for by name has to be there.
 fn prices(locations: &Locations, file: Option<&Path>) -> anyhow::Result<Prices> {
@@ -151,43 +104,6 @@ fn prices(locations: &Locations, file: Option<&Path>) -> anyhow::Result<Prices> 
         prices.add_list(list);
     }
     Ok(prices.with_builtin())
-}
-
-fn for_people(
-    summary: &Summary,
-    status: &Status,
-    query: &Query,
-    breakdown: bool,
-    view: View,
-) -> String {
-    let mut text = String::new();
-    let mut days = summary.daily.as_slice();
-    if view == View::Overview {
-        let all = if query.since.or(query.until).is_some() { "These days" } else { "All time" };
-        text += &table::headline(summary, today(&query.zone), all);
-        text.push('\n');
-        days = days.get(days.len().saturating_sub(OVERVIEW_DAYS)..).unwrap_or(days);
-    }
-    if days.is_empty() {
-        text += "No usage in these days.\n";
-    } else {
-        // The overview has the sum above.
-        let totals = (view == View::Daily).then_some(&summary.totals);
-        text += &table::daily(days, totals, breakdown);
-    }
-    let earlier = (summary.daily.len() - days.len()) as u64;
-    if 0 < earlier {
-        let days = text::counted(earlier, "earlier day");
-        text += &format!("\nNot shown: {days}; `usage-cache daily` shows all.\n");
-    }
-    for note in notes::notes(summary, status) {
-        text += &format!("\n{note}\n");
-    }
-    text
-}
-
-fn today(zone: &Zone) -> Day {
-    zone.day(Host::real().clock.now())
 }
 
 fn has_nothing(status: &Status) -> bool {

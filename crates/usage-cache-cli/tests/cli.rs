@@ -70,7 +70,7 @@ fn the_overview_and_the_table_are_for_people() {
     let (home, _) = with_transcripts();
     let overview = home.stdout(&[]);
     assert!(overview.starts_with("Today"), "{overview}");
-    for text in ["This month", "All time", "Date", "Cache read", "Total tokens"] {
+    for text in ["This month", "All time", "Models in all", "gpt-5."] {
         assert!(overview.contains(text), "{text} is missing:\n{overview}");
     }
     let daily = home.stdout(&["daily", "--breakdown"]);

@@ -172,7 +172,7 @@ fn an_answer_that_was_recorded_again_counts_as_it_was_last() {
         b.wait();
         b.refreshed();
         b.sim.fs.remove(format!("/b/{name}"));
-        assert_eq!(tokens(&import(&b, &export(&a, Exported::All)).usage), last.into());
+        assert_eq!(tokens(&import(&b, &export(&a, Exported::All)).usage), u64::from(last));
     }
 }
 

@@ -1,0 +1,124 @@
+//! Reports, for people and for programs.
+
+use std::process::ExitCode;
+
+use cli_support::{Interrupt, USAGE, env, print, text};
+use common_fs::Host;
+use usage_cache::{By, Gone, Locations, Query, Refreshed, Zone};
+
+use super::{has_nothing, message, nothing_found, prices, refreshed};
+use crate::{
+    args::ReportArgs,
+    csv_report, json, notes, overview,
+    screen::Screen,
+    table,
+    view::{Kind, Rows, View},
+};
+
+/// So many sessions or windows are a table for people, if they do not ask for more.
+const ROWS_USUAL: usize = 30;
+
+/// Brings the cache up to date and reports; without a kind, everything on one screen.
+pub(super) fn run(
+    interrupt: &Interrupt,
+    args: &ReportArgs,
+    kind: Option<Kind>,
+    locations: &Locations,
+) -> anyhow::Result<ExitCode> {
+    let ReportArgs { since, until, .. } = *args;
+    if let (Some(since), Some(until)) = (since, until)
+        && until < since
+    {
+        message(&format!("--since {since} is after --until {until}"));
+        return Ok(ExitCode::from(USAGE));
+    }
+    // Before anything takes long: a file that is not there should be said at once.
+    let prices = prices(locations, args.prices.as_deref())?;
+    let Refreshed { usage, problems, .. } = match refreshed(interrupt, locations) {
+        Ok(refreshed) => refreshed,
+        Err(code) => return Ok(code),
+    };
+    let query = query(args);
+    let status = usage.status();
+    let now = Host::real().clock.now();
+    let facts = usage.facts(query.gone, &prices);
+    let view = View::new(&facts, &query, kind.unwrap_or(Kind::Daily), now);
+    let view = args.limit.into_iter().fold(view, View::limited);
+    let ordered = |view: View| args.order.into_iter().fold(view, View::ordered);
+    print(&if args.json {
+        json::to_text(&json::report(&query.zone, &ordered(view), status, &problems))?
+    } else if args.csv {
+        csv_report::report(&ordered(view), args.breakdown)?
+    } else if has_nothing(status) {
+        nothing_found(status)
+    } else {
+        let screen = Screen::of_stdout();
+        let notes = notes::notes(&view.summary, status);
+        let mut text = if kind.is_some() {
+            rows(&ordered(usual(view, args)), &query.zone, args.breakdown, screen)
+        } else {
+            let today = query.zone.day(now);
+            overview::overview(&facts, &query, &view.summary, today, screen)
+        };
+        for note in notes {
+            text += &format!("\n{}\n", screen.wrapped(&note));
+        }
+        text
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn query(args: &ReportArgs) -> Query {
+    let ReportArgs { since, until, .. } = *args;
+    Query {
+        zone: args.timezone.clone().unwrap_or_else(local_zone),
+        since,
+        until,
+        gone: if args.present_only { Gone::Exclude } else { Gone::Include },
+        source: args.source.clone(),
+        model: args.model.clone(),
+        project: args.project.clone(),
+    }
+}
+
+/// The time zone of this machine. One that is not set is no reason to fail, one that is set
+/// wrongly is a reason to say so.
+fn local_zone() -> Zone {
+    Zone::local().unwrap_or_else(|_| {
+        if let Some(name) = env("TZ") {
+            let name = name.to_string_lossy().into_owned();
+            message(&format!("warning: TZ={name} is not a time zone; days begin in UTC"));
+        }
+        Zone::utc()
+    })
+}
+
+/// There can be tens of thousands of sessions.
+fn usual(view: View, args: &ReportArgs) -> View {
+    match view.rows {
+        Rows::Groups(By::Session, _) | Rows::Blocks(_) if args.limit.is_none() => {
+            view.limited(ROWS_USUAL)
+        }
+        _ => view,
+    }
+}
+
+fn rows(view: &View, zone: &Zone, breakdown: bool, screen: Screen) -> String {
+    let mut text = if view.rows.len() == 0 && 0 < view.left_out {
+        String::new()
+    } else if view.rows.len() == 0 {
+        let nothing = if matches!(view.rows, Rows::Blocks(_)) { "window" } else { "usage" };
+        format!("No {nothing} in these days.\n")
+    } else {
+        table::table_of(view, zone, breakdown, screen)
+    };
+    if let Rows::Blocks(blocks) = &view.rows {
+        text += &overview::active_windows(blocks, zone, view.now);
+    }
+    if 0 < view.left_out {
+        let more = text::counted(view.left_out as u64, &format!("more {}", view.rows.noun()));
+        let all = view.left_out + view.rows.len();
+        text += &format!("\nNot shown: {more}; `--limit {all}` shows all.\n");
+    }
+    text
+}
