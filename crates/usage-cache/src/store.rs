@@ -19,6 +19,7 @@ use std::{
 use common_fs::{Access, FileId, FsError, Host, open_parent};
 
 pub(crate) use complete::{Lines, read_if_complete};
+pub(crate) use format::{Names, imported_line, read_imported};
 pub(crate) use load::{Loaded, is_trusted, load};
 pub use problem::{CacheProblem, SaveError};
 pub(crate) use saver::Saver;
