@@ -1,6 +1,7 @@
 //! Tasks of this workspace: `cargo xtask --help`.
 
 mod ci;
+mod peers;
 mod prices;
 mod proof;
 mod tidy;
@@ -31,6 +32,11 @@ enum Task {
     Prices(prices::Args),
     /// Run the proof scenarios: the production code on real files
     Proof(proof::Args),
+    /// Compare with the programs that people use for the same; needs npm and a network
+    Peers(peers::Args),
+    /// Run a program and print what that took; `peers` calls it
+    #[command(hide = true)]
+    MeasureChild(peers::MeasureChild),
     /// Refresh the cache in a directory and print what that took; `proof` calls it
     #[command(hide = true)]
     MeasureRefresh {
@@ -92,6 +98,11 @@ fn main() -> ExitCode {
         Task::Tidy => tidy::run(),
         Task::Prices(args) => prices::run(&args),
         Task::Proof(args) => proof::run(&args),
+        Task::Peers(args) => match peers::run(&args) {
+            Ok(code) => return code,
+            Err(error) => Err(error),
+        },
+        Task::MeasureChild(args) => peers::measure_child(&args),
         Task::MeasureRefresh { root } => proof::measure(&root),
         Task::MeasureTrace(args) => proof::measure_trace(&args),
         Task::WriteTrace(args) => proof::write_trace(&args),

@@ -3,6 +3,7 @@
 //! A claim is a count or a size. Times are printed, but depend on the machine; those that are
 //! claimed are processor time, or (in `warm`) what somebody waits for, and only at full size.
 
+mod browser;
 mod counted_fs;
 mod openclaw_database;
 mod process;
@@ -11,6 +12,7 @@ mod restart;
 mod trace_relaunch;
 mod usage_glance;
 mod usage_limits;
+mod usage_page;
 mod usage_refresh;
 mod warm;
 
@@ -29,6 +31,8 @@ pub(crate) use warm::{ServeProxy, serve as serve_proxy};
 use anyhow::{bail, ensure};
 use clap::ValueEnum;
 
+const NO_BROWSER: &str = "the page was not shown: there is no chromium (apt-get install chromium)";
+
 /// Which proofs to run, and how.
 #[derive(Debug, clap::Args)]
 #[expect(clippy::struct_excessive_bools, reason = "they are what a command line has")]
@@ -41,7 +45,7 @@ pub(crate) struct Args {
     /// Print nothing but JSON, and whether the assertions hold
     #[arg(long)]
     json: bool,
-    /// Let a browser show the page that restart makes, if Chromium is installed
+    /// Let a browser show the pages that restart and usage-cache make, if Chromium is installed
     #[arg(long)]
     html: bool,
     /// Let the official SDKs for Python ask through the proxy of warm; they are installed for that into
@@ -75,6 +79,8 @@ enum Scenario {
     UsageLimits,
     /// The status line, and reports from the cache alone: how much processor time each takes
     UsageGlance,
+    /// The page of `usage-cache report --html`, in Chromium: of all, only with --html
+    UsagePage,
     /// Codex's trace database: a scan from nothing, and one after a relaunch, beside a writer
     TraceRelaunch,
     /// OpenClaw's database of sessions: everything in it, exactly, beside a writer and after kills
@@ -100,6 +106,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     }
     if all || args.scenario.contains(&Scenario::UsageGlance) {
         usage_glance(args)?;
+    }
+    if (all && args.html) || args.scenario.contains(&Scenario::UsagePage) {
+        usage_page(args)?;
     }
     if all || args.scenario.contains(&Scenario::TraceRelaunch) {
         trace_relaunch(args)?;
@@ -145,6 +154,17 @@ fn usage_glance(args: &Args) -> anyhow::Result<()> {
     crate::say(&serde_json::to_string_pretty(&usage_glance::prove(args.quick)?)?)
 }
 
+fn usage_page(args: &Args) -> anyhow::Result<()> {
+    if !args.json {
+        crate::say("usage-page: the page of made-up transcripts, on a small and a large screen")?;
+    }
+    match usage_page::prove()? {
+        Some(page) => crate::say(&serde_json::to_string_pretty(&page)?),
+        None if args.json => Ok(()),
+        None => crate::say(NO_BROWSER),
+    }
+}
+
 fn trace_relaunch(args: &Args) -> anyhow::Result<()> {
     if !args.json {
         crate::say("trace-relaunch: all rows, then the new ones, while a writer goes on")?;
@@ -182,7 +202,7 @@ fn restart(args: &Args) -> anyhow::Result<()> {
     let report = restart::prove(args.quick, args.html)?;
     crate::say(&serde_json::to_string_pretty(&report)?)?;
     if args.html && !report.has_page() && !args.json {
-        crate::say("the page was not shown: there is no chromium (apt-get install chromium)")?;
+        crate::say(NO_BROWSER)?;
     }
     report.check()
 }

@@ -1,5 +1,5 @@
 use crate::{
-    Corpus, File,
+    Corpus, Counts, File, Recorded,
     draft::{Draft, Model, Used, iso},
 };
 
@@ -12,38 +12,76 @@ const MODELS: [Model; 2] = [
 /// Each so many sessions one goes on with another, and begins with a copy of it.
 const SESSIONS_PER_RESUMED: u32 = 20;
 
+/// A session, and what each of its lines says of tokens.
+struct Session {
+    draft: Draft,
+    lines: Vec<Option<Counts>>,
+}
+
 pub(super) fn session(corpus: &Corpus, nth: u32) -> File {
-    let mut draft = draft(corpus, nth);
+    let Session { mut draft, lines } = Session::new(corpus, nth);
+    growing(&lines, &mut draft.recorded);
+    draft.recorded.first_lines_lack = first_lines_lack(&lines);
     if nth % SESSIONS_PER_RESUMED == SESSIONS_PER_RESUMED - 1 {
-        let earlier = self::draft(corpus, nth - 1).content;
-        let lines = earlier.split_inclusive('\n').count();
-        let copied: String = earlier.split_inclusive('\n').take(lines.div_ceil(2)).collect();
-        draft.content.insert_str(0, &copied);
+        let earlier = Session::new(corpus, nth - 1);
+        let copied = &earlier.lines[..earlier.lines.len().div_ceil(2)];
+        draft.recorded.copied = growing(copied, &mut draft.recorded);
+        let content: String =
+            earlier.draft.content.split_inclusive('\n').take(copied.len()).collect();
+        draft.content.insert_str(0, &content);
     }
     let directory = draft.project.replace('/', "-");
     let path = format!("projects/{directory}/{}.jsonl", draft.id).into();
-    File { path, content: draft.content.into_bytes(), truth: draft.truth }
+    let Draft { content, truth, recorded, .. } = draft;
+    File { path, content: content.into_bytes(), truth, recorded }
 }
 
-fn draft(corpus: &Corpus, nth: u32) -> Draft {
-    let mut draft = Draft::new(corpus, nth, &MODELS);
-    for _ in 0..draft.answers {
-        if draft.is_over() {
-            break;
+/// Adds the lines that another of the same answer follows. Returns what the others add up to.
+fn growing(lines: &[Option<Counts>], recorded: &mut Recorded) -> Counts {
+    let mut last = Counts::default();
+    for (nth, line) in lines.iter().enumerate() {
+        let Some(counts) = *line else { continue };
+        match lines.get(nth + 1) {
+            Some(Some(_)) => recorded.growing += counts,
+            _ => last += counts,
         }
-        exchange(&mut draft);
     }
-    draft
+    last
+}
+
+/// By how many output tokens the first lines of answers are below the last ones.
+fn first_lines_lack(lines: &[Option<Counts>]) -> u64 {
+    // Between two answers there is always a line of the user.
+    let answers = lines.split(Option::is_none);
+    let lacks = answers.filter_map(|lines| match (lines.first(), lines.last()) {
+        (Some(Some(first)), Some(Some(last))) => Some(last.output - first.output),
+        _ => None,
+    });
+    lacks.sum()
+}
+
+impl Session {
+    fn new(corpus: &Corpus, nth: u32) -> Self {
+        let mut session = Self { draft: Draft::new(corpus, nth, &MODELS), lines: Vec::new() };
+        for _ in 0..session.draft.answers {
+            if session.draft.is_over() {
+                break;
+            }
+            exchange(&mut session);
+        }
+        session
+    }
 }
 
 /// A prompt or a tool result, and the answer to it, which is recorded as it grows.
-fn exchange(draft: &mut Draft) {
+fn exchange(Session { draft, lines }: &mut Session) {
     draft.wait(1_000..60_000);
     let (_, text) = draft.request();
     line(
         draft,
         &format!("\"type\":\"user\",\"message\":{{\"role\":\"user\",\"content\":\"{text}\"}}"),
     );
+    lines.push(None);
     draft.wait(800..9_000);
     let Used { input, output, cache_write, cache_read, .. } = draft.use_tokens();
     let (name, message, request) = (draft.model.name, draft.rng.u64(..), draft.rng.u64(..));
@@ -56,6 +94,7 @@ fn exchange(draft: &mut Draft) {
                 "\"type\":\"assistant\",\"requestId\":\"req_{request:016x}\",\"message\":{{\"model\":\"{name}\",\"id\":\"msg_{message:016x}\",\"type\":\"message\",\"role\":\"assistant\",\"content\":[{{\"type\":\"text\",\"text\":\"{text}\"}}],\"usage\":{{\"input_tokens\":{input},\"cache_creation_input_tokens\":{cache_write},\"cache_read_input_tokens\":{cache_read},\"cache_creation\":{{\"ephemeral_5m_input_tokens\":{cache_write},\"ephemeral_1h_input_tokens\":0}},\"output_tokens\":{so_far},\"service_tier\":\"standard\"}}}}"
             ),
         );
+        lines.push(Some(Counts { input, output: so_far, cache_write, cache_read }));
     }
 }
 

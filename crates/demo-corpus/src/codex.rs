@@ -28,7 +28,8 @@ pub(super) fn session(corpus: &Corpus, nth: u32) -> File {
     }
     let (day, _) = began.split_once('T').unwrap_or((&began, ""));
     let path = format!("sessions/{}/rollout-{day}-{id}.jsonl", day.replace('-', "/")).into();
-    File { path, content: draft.content.into_bytes(), truth: draft.truth }
+    let Draft { content, truth, recorded, .. } = draft;
+    File { path, content: content.into_bytes(), truth, recorded }
 }
 
 /// A prompt or a tool result, the answer to it, and the counters, which are now and then
@@ -47,12 +48,17 @@ fn exchange(draft: &mut Draft, total: &mut [u64; 3]) {
     draft.wait(800..9_000);
     let text = draft.answer_text();
     line(draft, "response_item", &message("assistant", "output_text", text));
-    let Used { input, output, cache_read, .. } = draft.use_tokens();
+    let used = draft.use_tokens();
+    let Used { input, output, cache_read, .. } = used;
     let last = [input + cache_read, cache_read, output];
     for (total, last) in total.iter_mut().zip(last) {
         *total += last;
     }
-    for _ in 0..=usize::from(draft.rng.u8(..) < 25) {
+    let is_repeated = draft.rng.u8(..) < 25;
+    if is_repeated {
+        draft.recorded.repeated += used.counts();
+    }
+    for _ in 0..=usize::from(is_repeated) {
         line(
             draft,
             "event_msg",

@@ -2,7 +2,7 @@
 
 use fastrand::Rng;
 
-use crate::{Corpus, Truth};
+use crate::{Corpus, Counts, Recorded, Truth};
 
 /// A model: its provider and name, and nano-dollars per token of input, output, cache write and
 /// cache read.
@@ -64,6 +64,7 @@ pub(super) struct Draft {
     pub(super) model: &'static Model,
     pub(super) content: String,
     pub(super) truth: Truth,
+    pub(super) recorded: Recorded,
     /// How many answers there are to be.
     pub(super) answers: u32,
     latest_millis: i64,
@@ -82,6 +83,13 @@ pub(super) struct Used {
     pub(super) cost_nanos: u64,
 }
 
+impl Used {
+    pub(super) fn counts(&self) -> Counts {
+        let &Self { input, output, cache_write, cache_read, .. } = self;
+        Counts { input, output, cache_write, cache_read }
+    }
+}
+
 impl Draft {
     pub(super) fn new(corpus: &Corpus, nth: u32, models: &'static [Model]) -> Self {
         let mut rng = Rng::with_seed(corpus.seed.wrapping_mul(1 << 32) + u64::from(nth));
@@ -95,18 +103,17 @@ impl Draft {
         let model = &models[rng.usize(..models.len())];
         let context_tokens = rng.u64(6_000..12_000);
         let answers = answers(&mut rng, corpus.answers_median);
-        let (content, truth) = (String::new(), Truth::default());
-        let latest_millis = corpus.latest_millis;
         Self {
             rng,
             id,
             project,
             millis,
             model,
-            content,
-            truth,
+            content: String::new(),
+            truth: Truth::default(),
+            recorded: Recorded::default(),
             answers,
-            latest_millis,
+            latest_millis: corpus.latest_millis,
             context_tokens,
         }
     }
@@ -152,7 +159,9 @@ impl Draft {
         self.truth.tokens += counts.iter().sum::<u64>();
         self.truth.cost_nanos += cost_nanos;
         let [input, output, cache_write, cache_read] = counts;
-        Used { input, output, cache_write, cache_read, cost_nanos }
+        let used = Used { input, output, cache_write, cache_read, cost_nanos };
+        self.recorded.own += used.counts();
+        used
     }
 
     fn text(&mut self, words_max: usize) -> String {

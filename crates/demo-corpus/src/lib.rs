@@ -18,9 +18,12 @@ mod json;
 mod openclaw;
 pub mod openclaw_db;
 pub mod openclaw_store;
+mod recorded;
 pub mod trace;
 
 use std::path::PathBuf;
+
+pub use recorded::{Counts, Recorded};
 
 /// What is to be made up.
 #[derive(Clone, Copy, Debug)]
@@ -73,6 +76,8 @@ pub struct File {
     pub content: Vec<u8>,
     /// What its own answers add up to.
     pub truth: Truth,
+    /// The tokens that it records, those that count and those that do not.
+    pub recorded: Recorded,
 }
 
 /// What a file adds up to.

@@ -19,7 +19,8 @@ pub(super) fn session(corpus: &Corpus, nth: u32) -> File {
         exchange(&mut draft);
     }
     let path = format!("agents/main/sessions/{}.jsonl", draft.id).into();
-    File { path, content: draft.content.into_bytes(), truth: draft.truth }
+    let Draft { content, truth, recorded, .. } = draft;
+    File { path, content: content.into_bytes(), truth, recorded }
 }
 
 /// The first line of a transcript.

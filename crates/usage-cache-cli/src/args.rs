@@ -1,9 +1,13 @@
+mod page;
+
 use std::{path::PathBuf, time::Duration};
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
 use usage_cache::{Day, Weekday, Zone};
 
 use crate::view::Order;
+
+pub(crate) use page::PageArgs;
 
 /// What your local AI agents cost: tokens and dollars by day and model.
 ///
@@ -31,8 +35,11 @@ Examples:
   usage-cache session --limit 10               the last ten sessions
   usage-cache project --source claude          what each project cost in Claude Code
   usage-cache blocks --active                  this five-hour window, and what it comes to
+  usage-cache report --html usage.html         a page with charts, for a browser
   usage-cache daily --json | jq .totals        for programs
   usage-cache statusline                       one line, at once, for a prompt or a status bar
+  usage-cache ledger export old.jsonl          what is known here, for another machine
+  usage-cache ledger import old.jsonl          there: counts with what is known there, once
   usage-cache demo                             on made-up data
 
 Environment:
@@ -81,6 +88,8 @@ pub(crate) enum Command {
     /// over; each runtime has windows of its own. For one that is not over yet, how fast it is
     /// used, and what it comes to at this rate.
     Blocks(BlocksArgs),
+    /// All of it on one page for a browser, with charts
+    Report(PageArgs),
     /// Read what is new in the transcripts, and say what that took
     Refresh(RefreshArgs),
     /// One line for a prompt or an agent's status bar, at once
@@ -92,12 +101,62 @@ pub(crate) enum Command {
     #[command(after_help = STATUSLINE_HELP)]
     Statusline(StatuslineArgs),
     /// How complete the cache is, without reading any transcript
-    Status(JsonArgs),
+    Status(StatusArgs),
+    /// Take your history to another machine, and count it there once
+    #[command(subcommand)]
+    Ledger(LedgerCommand),
     /// Codex's trace database, which tells the turns that had priority and cost more
     #[command(subcommand)]
     Trace(TraceCommand),
     /// A report on made-up transcripts in a temporary directory
     Demo(ReportArgs),
+}
+
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum LedgerCommand {
+    /// Write what is known of all transcripts, also of those that no longer exist
+    ///
+    /// The file holds what the cache holds: token counts, costs, names of models, hashes of ids of
+    /// answers, and the paths of your transcripts and projects, never what you or a model said.
+    Export(LedgerExportArgs),
+    /// Add what another machine has exported to the cache of this one
+    ///
+    /// What is imported counts like a transcript that no longer exists: `--present-only` leaves it
+    /// out. It counts once, however often it is imported, and also if the transcripts themselves
+    /// are on this machine, in other directories, archived, or longer than they were.
+    Import(LedgerImportArgs),
+}
+
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct LedgerExportArgs {
+    /// The file to write; it is replaced if it is there. Standard output if it is not given, or -
+    pub(crate) file: Option<PathBuf>,
+    /// Leave out transcripts that still exist
+    #[arg(long)]
+    pub(crate) gone_only: bool,
+}
+
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct LedgerImportArgs {
+    /// The file that `ledger export` has written; - for standard input
+    pub(crate) file: PathBuf,
+    /// Say what would be added, and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Print one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Clone, Copy, Debug, ClapArgs)]
+pub(crate) struct StatusArgs {
+    /// Read all transcripts anew, compare with what the cache says of them, and write nothing;
+    /// the exit status is 1 if there is a difference
+    #[arg(long)]
+    pub(crate) verify: bool,
+    /// Print one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Clone, Debug, Subcommand)]
@@ -269,10 +328,3 @@ Examples:
 In ~/.claude/settings.json, for the status line of Claude Code, which says on standard input which
 model answers and what the session cost:
   \"statusLine\": {\"type\": \"command\", \"command\": \"usage-cache statusline\"}";
-
-#[derive(Clone, Copy, Debug, ClapArgs)]
-pub(crate) struct JsonArgs {
-    /// Print one JSON document
-    #[arg(long)]
-    pub(crate) json: bool,
-}

@@ -1,6 +1,7 @@
 //! The JSON documents. The names are those that scripts for other usage reports already read;
 //! `docs/formats.md` describes them.
 
+mod ledger;
 mod rows;
 mod trace;
 
@@ -8,13 +9,14 @@ use cli_support::text::{in_full, iso};
 use serde::Serialize;
 use usage_cache::{
     By, CacheProblem, DatabaseStatus, ModelUsage, RootState, SourceUsage, Status, Summary, Usage,
-    Work, Zone, trace::TraceStatus,
+    UsageCache, Work, Zone, trace::TraceStatus,
 };
 
 use crate::{
     text::model_name,
     view::{Rows, View},
 };
+pub(crate) use ledger::{import, verified};
 use rows::RowsDoc;
 
 /// Goes up when a key changes its meaning or disappears; new keys may come at any time.
@@ -98,6 +100,7 @@ struct StatusDoc {
     stale_files: u64,
     refreshed_at: Option<String>,
     gone_files: u64,
+    imported_files: u64,
     unverified_files: u64,
     unfinished_files: u64,
     malformed_lines: u64,
@@ -111,6 +114,7 @@ struct StatusDoc {
     cache_problems: Vec<String>,
     saturated: bool,
     gone: TotalsDoc,
+    imported: TotalsDoc,
     untimed: TotalsDoc,
     unpriced: Vec<ModelDoc>,
     abandoned: TotalsDoc,
@@ -225,6 +229,7 @@ fn status_doc(summary: &Summary, status: &Status, problems: &[CacheProblem]) -> 
         stale_files: status.stale_files,
         refreshed_at: status.refreshed_at.map(iso),
         gone_files: status.gone_files,
+        imported_files: status.imported_files,
         unverified_files: status.unverified_files,
         unfinished_files: status.unfinished_files,
         malformed_lines: status.malformed_lines,
@@ -238,6 +243,7 @@ fn status_doc(summary: &Summary, status: &Status, problems: &[CacheProblem]) -> 
         cache_problems: problems.iter().map(|problem| in_full(problem)).collect(),
         saturated: summary.totals.is_saturated(),
         gone: totals(&summary.gone),
+        imported: totals(&summary.imported),
         untimed: totals(&summary.untimed),
         unpriced: summary.unpriced.iter().map(model).collect(),
         abandoned: totals(&summary.abandoned),
@@ -292,6 +298,7 @@ pub(crate) struct StateDoc {
     schema_version: u32,
     cache_path: String,
     cache_bytes: Option<u64>,
+    history: ledger::HistoryDoc,
     status: StatusDoc,
 }
 
@@ -300,14 +307,15 @@ pub(crate) fn state(
     cache_path: String,
     cache_bytes: Option<u64>,
     summary: &Summary,
-    status: &Status,
+    usage: &UsageCache,
     problems: &[CacheProblem],
 ) -> StateDoc {
     StateDoc {
         schema_version: SCHEMA_VERSION,
         cache_path,
         cache_bytes,
-        status: status_doc(summary, status, problems),
+        history: ledger::history(usage),
+        status: status_doc(summary, usage.status(), problems),
     }
 }
 

@@ -4,6 +4,7 @@ mod args;
 mod chart;
 mod csv_report;
 mod demo;
+mod html;
 mod json;
 mod notes;
 mod overview;

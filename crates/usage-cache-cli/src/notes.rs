@@ -5,6 +5,9 @@ use usage_cache::{DbProblemKind, Freshness, Status, Summary};
 
 use crate::text::{dollars, model_name};
 
+/// What to do where nothing was found.
+pub(crate) const ELSEWHERE: &str = "If a runtime keeps its files elsewhere, set CLAUDE_CONFIG_DIR, CODEX_HOME or OPENCLAW_STATE_DIR.";
+
 /// How many files or models are named before the rest is only counted.
 const NAMED_MAX: usize = 5;
 
@@ -12,6 +15,7 @@ const NAMED_MAX: usize = 5;
 pub(crate) fn notes(summary: &Summary, status: &Status) -> Vec<String> {
     let mut notes = Vec::new();
     notes.extend(gone(summary));
+    notes.extend(imported(summary));
     notes.extend(abandoned(summary));
     notes.extend(priority(summary));
     notes.extend(trace(status));
@@ -33,6 +37,18 @@ fn gone(summary: &Summary) -> Option<String> {
             counted(summary.gone.events, "answer"),
             counted(summary.gone.tokens.total, "token"),
             dollars(summary.gone.cost),
+        )
+    })
+}
+
+fn imported(summary: &Summary) -> Option<String> {
+    let imported = &summary.imported;
+    (0 < imported.events).then(|| {
+        format!(
+            "Of these, {} ({}, {}) come from imported ledgers.",
+            counted(imported.events, "answer"),
+            counted(imported.tokens.total, "token"),
+            dollars(imported.cost),
         )
     })
 }

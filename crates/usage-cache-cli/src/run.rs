@@ -1,5 +1,8 @@
 mod answers;
+mod ledger;
+mod page;
 mod report;
+mod status;
 mod trace;
 
 use std::{ops::ControlFlow, path::Path, process::ExitCode};
@@ -9,12 +12,12 @@ use cli_support::{Interrupt, env, print, text};
 use common_fs::Host;
 use usage_cache::{
     By, CacheProblem, Gone, Locations, Options, Prices, Query, Refreshed, Root, RootState, Sqlite,
-    Status, Summary, Zone,
+    Status, Summary, UsageCache, Zone,
 };
 
 use crate::{
     NAME,
-    args::{Args, Command, JsonArgs, RefreshArgs, ReportArgs},
+    args::{Args, Command, RefreshArgs, ReportArgs, StatusArgs},
     demo::Demo,
     json, notes,
     progress::Bar,
@@ -40,9 +43,12 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Some(Command::Blocks(args)) => {
             report(&args.report, Some(Kind::Blocks { only_active: args.active }))
         }
+        Some(Command::Report(args)) => page::run(&interrupt, args),
         Some(Command::Refresh(args)) => refresh(&interrupt, *args),
         Some(Command::Statusline(args)) => statusline::run(args),
+        Some(Command::Status(args)) if args.verify => status::verify(&interrupt, args.json),
         Some(Command::Status(args)) => status(*args),
+        Some(Command::Ledger(command)) => ledger::run(&interrupt, command),
         Some(Command::Trace(command)) => trace::run(&interrupt, command),
         Some(Command::Demo(args)) => {
             let demo = Demo::create()?;
@@ -106,8 +112,8 @@ fn prices(locations: &Locations, file: Option<&Path>) -> anyhow::Result<Prices> 
 }
 
 fn has_nothing(status: &Status) -> bool {
-    let Status { cached_files, pending_files, gone_files, unverified_files, .. } = status;
-    cached_files + pending_files + gone_files + unverified_files == 0
+    let Status { cached_files, pending_files, gone_files, imported_files, .. } = status;
+    cached_files + pending_files + gone_files + imported_files + status.unverified_files == 0
 }
 
 fn nothing_found(status: &Status) -> String {
@@ -115,7 +121,7 @@ fn nothing_found(status: &Status) -> String {
     for root in &status.roots {
         text += &format!("  {}\n", in_words(root));
     }
-    text += "\nIf a runtime keeps its files elsewhere, set CLAUDE_CONFIG_DIR, CODEX_HOME or OPENCLAW_STATE_DIR.\n";
+    text += &format!("\n{}\n", notes::ELSEWHERE);
     text += "To see a report on made-up data: usage-cache demo\n";
     text
 }
@@ -180,18 +186,17 @@ fn background_refresh(interrupt: &Interrupt, locations: &Locations) -> anyhow::R
     Ok(ExitCode::SUCCESS)
 }
 
-fn status(args: JsonArgs) -> anyhow::Result<ExitCode> {
+fn status(args: StatusArgs) -> anyhow::Result<ExitCode> {
     let locations = locations()?;
     let host = Host::real();
     let (usage, problems) = usage_cache::open(host, &options(&locations));
     let summary = usage.summary(&Query::all(Zone::utc()), &prices(&locations, None)?);
-    let status = usage.status();
     let cache_bytes = cache_bytes(&locations);
     let path = locations.cache.display();
     print(&if args.json {
-        json::to_text(&json::state(path.to_string(), cache_bytes, &summary, status, &problems))?
+        json::to_text(&json::state(path.to_string(), cache_bytes, &summary, &usage, &problems))?
     } else {
-        status_for_people(&locations, cache_bytes, &summary, status, &problems)
+        status_for_people(&locations, cache_bytes, &summary, &usage, &problems)
     })?;
     Ok(ExitCode::SUCCESS)
 }
@@ -205,9 +210,10 @@ fn status_for_people(
     locations: &Locations,
     cache_bytes: Option<u64>,
     summary: &Summary,
-    status: &Status,
+    usage: &UsageCache,
     problems: &[CacheProblem],
 ) -> String {
+    let status = usage.status();
     let path = locations.cache.display().to_string();
     let size = cache_bytes.map_or_else(
         || "not there yet".to_owned(),
@@ -228,6 +234,7 @@ fn status_for_people(
         text::count(status.pending_files),
         text::count(status.gone_files),
     );
+    text += &status::past(usage, summary);
     for root in &status.roots {
         text += &format!("Looked in    {}\n", in_words(root));
     }

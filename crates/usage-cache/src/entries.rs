@@ -7,7 +7,9 @@ use std::{
 
 use common_fs::FileId;
 
-use crate::{Name, Source, sessions::KnownDatabase, transcript::Transcript};
+use crate::{
+    Key, Name, Source, ledger::ImportedSet, sessions::KnownDatabase, transcript::Transcript,
+};
 
 /// Everything that is known of transcripts, by path.
 ///
@@ -18,6 +20,12 @@ pub(crate) struct Entries {
     dirs: HashMap<PathBuf, HashMap<OsString, Entry>>,
     /// The databases of sessions of which all was known.
     pub(crate) databases: BTreeMap<PathBuf, KnownDatabase>,
+    /// What other ledgers know,
+    pub(crate) imported: ImportedSet,
+    /// how much of the cache file that takes,
+    pub(crate) imported_bytes: u64,
+    /// and what this one is called, once somebody has asked.
+    pub(crate) ledger: Option<Key>,
 }
 
 /// A transcript, and what the cache file has of it.
@@ -85,11 +93,14 @@ impl Entries {
             names.retain(|name, entry| {
                 let named = |source: &&&dyn Source| source.name() == &*entry.transcript.source;
                 let source = sources.iter().find(named);
-                source.is_none_or(|source| {
-                    is_database(*source, dir) || source.classify(name) != Name::Other
-                })
+                source.is_none_or(|source| is_transcript(*source, dir, name))
             });
         }
+    }
+
+    /// Whether a source would take what is at a path for a transcript.
+    pub(crate) fn is_transcript(source: &dyn Source, path: &Path) -> bool {
+        split(path).is_some_and(|(dir, name)| is_transcript(source, dir, name))
     }
 
     /// Forgets what was at a path, as it is known under another one now.
@@ -156,6 +167,10 @@ impl Entries {
     pub(crate) fn values(&self) -> impl Iterator<Item = &Entry> {
         self.dirs.values().flat_map(HashMap::values)
     }
+}
+
+fn is_transcript(source: &dyn Source, dir: &Path, name: &OsStr) -> bool {
+    is_database(source, dir) || source.classify(name) != Name::Other
 }
 
 /// Whether a directory is none, but a database, with sessions of any names.

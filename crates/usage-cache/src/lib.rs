@@ -51,7 +51,8 @@
 //!   [`Summary::untimed`], [`Summary::unresolved`]. Unknown cost is never zero.
 //! * **Kept.** A transcript that is deleted stays counted, see [`Gone`], until another one takes
 //!   its path; one that is renamed, archived (beside where it was or in `archive` there,
-//!   compressed or not) or brought back counts once.
+//!   compressed or not) or brought back counts once. What one machine knows can move to another,
+//!   see [`ledger`].
 //!
 //! # Databases
 //!
@@ -71,6 +72,7 @@ mod facts;
 mod fold;
 mod freshness;
 mod json;
+pub mod ledger;
 mod locations;
 mod log;
 mod models;
@@ -97,6 +99,7 @@ pub mod trace;
 mod transcript;
 mod usage;
 mod varint;
+pub mod verify;
 mod wire;
 mod zone;
 

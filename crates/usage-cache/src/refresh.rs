@@ -1,5 +1,6 @@
 //! Bringing the cache up to date.
 
+mod opened;
 mod run;
 mod tasks;
 
@@ -10,21 +11,23 @@ use std::{
     time::Duration,
 };
 
-use common_fs::{Dir, FsError, Host, create_dir_all};
+use common_fs::{FsError, Host, create_dir_all};
 
 use crate::{
     CacheProblem, CheckpointPolicy, Databases, Locations, UsageCache,
     discover::{self, Discovery},
     entries::Entries,
+    models::Models,
     reconcile::{self, Plan, Standing},
     saved,
     scan::Scanner,
     sessions::{self, FoundDatabase},
-    store::{self, Lines, Loaded, OnDisk, Saver},
+    store::{self, Complete, Lines, Loaded, OnDisk, Saver},
     trace::{self, PriorityTurns, ScanProgress, ScanRequest, TraceStatus, Updated},
     usage::Unread,
 };
 
+pub(crate) use opened::{InMemory, Opened, StateDir, open_cache, refresh_in_memory};
 use run::Run;
 use tasks::Task;
 
@@ -202,27 +205,53 @@ pub fn refresh(host: Host<'_>, options: &Options, on_progress: OnProgress<'_>) -
         }
     }
     let Loaded { entries, models, .. } = loaded;
-    let models = Mutex::new(models);
-    let tasks: Vec<Task<'_>> =
-        plan.jobs.iter().filter_map(|job| Task::new(job, &discovery, &entries)).collect();
-    let scanner = Scanner { fs: host.fs, clock: host.clock, models: &models, options };
-    let mut run =
-        Run::new(host.clock, options, &models, entries, std::mem::take(&mut plan.standing), saver);
-    run.take_known(&plan);
-    let (flow, progress) =
-        tasks::read_all(&tasks, &scanner, &discovery, options, &mut run, on_progress);
-    run.finish(&discovery);
-    problems.append(&mut run.problems);
+    let read = read_new(host, options, (entries, models), (&discovery, plan), saver, on_progress);
+    let Read { entries, models, standing, mut work, saved, problems: more, flow, progress } = read;
+    problems.extend(more);
     let (updated, flow) = read_trace(host, options, flow, progress, on_progress);
     problems.extend(updated.problems.into_iter().map(CacheProblem::Turns));
-
-    let Run { entries, standing, mut work, saved, .. } = run;
     work.elapsed = host.clock.monotonic().saturating_sub(started);
-    let models = models.into_inner().unwrap_or_else(PoisonError::into_inner);
     let turns = (updated.turns, updated.status);
     let usage = UsageCache::new(entries, models, discovery, standing, false, turns);
     let usage = usage.saved_as(saved);
     Refreshed { usage, work, problems, interrupted: flow.is_break() }
+}
+
+/// What is known after reading what is new.
+struct Read {
+    entries: Entries,
+    models: Models,
+    standing: Standing,
+    work: Work,
+    /// What the cache file says last, if it knows all of this.
+    saved: Option<Complete>,
+    problems: Vec<CacheProblem>,
+    flow: ControlFlow<()>,
+    progress: Progress,
+}
+
+/// Carries out a plan; without a saver nothing is saved.
+fn read_new(
+    host: Host<'_>,
+    options: &Options,
+    (entries, models): (Entries, Models),
+    (discovery, mut plan): (&Discovery, Plan),
+    saver: Option<Saver<'_>>,
+    on_progress: OnProgress<'_>,
+) -> Read {
+    let models = Mutex::new(models);
+    let tasks: Vec<Task<'_>> =
+        plan.jobs.iter().filter_map(|job| Task::new(job, discovery, &entries)).collect();
+    let scanner = Scanner { fs: host.fs, clock: host.clock, models: &models, options };
+    let standing = std::mem::take(&mut plan.standing);
+    let mut run = Run::new(host.clock, options, &models, entries, standing, saver);
+    run.take_known(&plan);
+    let (flow, progress) =
+        tasks::read_all(&tasks, &scanner, discovery, options, &mut run, on_progress);
+    run.finish(discovery);
+    let Run { entries, standing, work, saved, problems, .. } = run;
+    let models = models.into_inner().unwrap_or_else(PoisonError::into_inner);
+    Read { entries, models, standing, work, saved, problems, flow, progress }
 }
 
 /// The end of a refresh that has found what is known already.
@@ -287,7 +316,7 @@ fn load_and_compare(
     (loaded, discovery, plan)
 }
 
-fn load(host: Host<'_>, options: &Options) -> Loaded {
+pub(crate) fn load(host: Host<'_>, options: &Options) -> Loaded {
     let mut loaded = store::load(host, &options.locations.cache);
     let sources: Vec<_> = options.locations.places.iter().map(|place| place.source).collect();
     loaded.entries.forget_others(&sources);
@@ -315,7 +344,7 @@ fn discover_files(host: Host<'_>, options: &Options) -> Discovery {
 fn open_to_save<'d>(
     host: Host<'_>,
     options: &Options,
-    dir: &'d mut Option<Box<dyn Dir>>,
+    dir: &'d mut StateDir,
     loaded: &mut Loaded,
 ) -> Result<Option<(Saver<'d>, bool)>, FsError> {
     let path = &options.locations.cache;

@@ -5,6 +5,7 @@
 //! records, and who counts what is worked out anew from what is known. So the answer does not
 //! depend on the order in which files were read.
 
+mod imported;
 mod inherited;
 mod repeated;
 mod stored_twice;
@@ -17,10 +18,13 @@ use std::{
 };
 
 use crate::{
-    TokenCounts, archived,
+    Key, TokenCounts, archived,
     log::{EventLog, Logged},
+    rollup::{Bucket, Rollup},
+    scope::Scope,
     transcript::Transcript,
 };
+use imported::Known;
 use inherited::{Inherited, inherited, minus};
 use repeated::{Own, Repeated};
 use stored_twice::stored_twice;
@@ -29,6 +33,8 @@ use stored_twice::stored_twice;
 #[derive(Clone, Copy)]
 pub(crate) struct Numbered<'t> {
     pub(crate) number: usize,
+    /// The ledger that it comes from, if that is another one.
+    pub(crate) ledger: Option<Key>,
     pub(crate) dir: &'t Path,
     pub(crate) name: &'t OsStr,
     pub(crate) transcript: &'t Transcript,
@@ -39,15 +45,23 @@ pub(crate) struct Numbered<'t> {
 pub(crate) struct Resolution {
     /// The transcripts that are known from elsewhere, too, and do not count.
     stored_twice: HashSet<usize>,
+    /// What counts of the sums of those that several ledgers know.
+    shares: HashMap<usize, Rollup>,
     repeated: Repeated,
     /// The transcripts that begin with what others have used.
     inherited: HashMap<usize, Inherited>,
 }
 
 impl Resolution {
-    pub(crate) fn of<'t>(transcripts: impl Iterator<Item = Numbered<'t>>) -> Self {
+    pub(crate) fn of<'t>(
+        transcripts: impl Iterator<Item = Numbered<'t>>,
+        scope: &'t Scope,
+    ) -> Self {
         let mut transcripts: Vec<Numbered<'t>> = transcripts.collect();
-        let stored_twice = stored_twice(&transcripts);
+        let Known { older, shares } = Known::of(&transcripts, scope);
+        transcripts.retain(|numbered| !older.contains(&numbered.number));
+        let mut stored_twice = stored_twice(&transcripts, &shares);
+        stored_twice.extend(older);
         transcripts
             .retain(|numbered| numbered.matters() && !stored_twice.contains(&numbered.number));
         let inherited = inherited(&transcripts);
@@ -55,12 +69,17 @@ impl Resolution {
             Own::new(numbered, Inherited::copied(inherited.get(&numbered.number).copied()))
         };
         let own: Vec<Own<'t>> = transcripts.into_iter().map(own).collect();
-        Self { stored_twice, repeated: Repeated::among(&own), inherited }
+        Self { stored_twice, shares, repeated: Repeated::among(&own), inherited }
     }
 
     /// Whether a transcript counts at all.
     pub(crate) fn counts(&self, number: usize) -> bool {
         !self.stored_twice.contains(&number)
+    }
+
+    /// The sums of events without an identity that a transcript counts.
+    pub(crate) fn buckets<'t>(&'t self, number: usize, rollup: &'t Rollup) -> &'t [Bucket] {
+        self.shares.get(&number).unwrap_or(rollup).buckets()
     }
 
     /// The events with an identity that a transcript counts; `None` if nobody can tell which

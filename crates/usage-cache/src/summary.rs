@@ -80,6 +80,8 @@ pub struct Summary {
     pub untimed: Usage,
     /// What the totals include of transcripts that exist no more.
     pub gone: Usage,
+    /// What of that comes from [imported ledgers](crate::ledger).
+    pub imported: Usage,
     /// What the totals include of answers on branches of a conversation that were left. They
     /// were paid for, but the runtime does not show them any more.
     pub abandoned: Usage,

@@ -8,9 +8,10 @@ use std::{
 use common_fs::{FsError, Timestamp};
 
 use crate::{
-    DatabaseStatus, Facts, Gone, Name, Prices, TranscriptName,
+    DatabaseStatus, Facts, Gone, Key, Name, Prices, TranscriptName,
     discover::{Discovery, Root},
     entries::{Entries, Entry},
+    ledger::{Imported, Placed, place},
     models::Models,
     reconcile::{Plan, Standing, reconcile},
     resolve::{Numbered, Resolution},
@@ -56,6 +57,8 @@ pub(crate) struct Unread {
 #[derive(Debug)]
 struct Known {
     entries: Entries,
+    /// What other ledgers know, where it counts.
+    placed: Vec<Placed>,
     models: Models,
     scope: Scope,
     status: Status,
@@ -82,6 +85,8 @@ pub struct Status {
     pub refreshed_at: Option<Timestamp>,
     /// Transcripts that exist no more and are counted as they last were.
     pub gone_files: u64,
+    /// Transcripts of other machines, from [imported ledgers](crate::ledger).
+    pub imported_files: u64,
     /// Transcripts counted as they last were, in places that cannot be looked at now.
     pub unverified_files: u64,
     /// Transcripts that end in an unfinished line, which will count when it is finished.
@@ -153,10 +158,22 @@ impl Known {
         trace: Option<TraceStatus>,
     ) -> Self {
         let scope = Scope::of(&discovery);
+        let placed = place(&entries.imported, &discovery);
         let status = Status::new(&entries, &scope, discovery, standing, refreshing);
-        let status = Status { trace, ..status };
+        let imported = placed.iter().map(|placed| placed.entries.values().count() as u64);
+        let status = Status { trace, imported_files: imported.sum(), ..status };
         let (resolution, resolution_of_present) = (OnceLock::new(), OnceLock::new());
-        Self { entries, models, scope, status, resolution, resolution_of_present }
+        Self { entries, placed, models, scope, status, resolution, resolution_of_present }
+    }
+
+    /// The directories that count, each with its entries, and the ledger that they come from if
+    /// that is another one; these come last.
+    fn counted(&self) -> impl Iterator<Item = (Option<Key>, &Path, &HashMap<OsString, Entry>)> {
+        let own = counted(&self.entries, &self.scope).map(|(dir, entries)| (None, dir, entries));
+        let placed = self.placed.iter().flat_map(|Placed { ledger, entries }| {
+            entries.dirs().map(|(dir, entries)| (Some(*ledger), dir, entries))
+        });
+        own.chain(placed)
     }
 }
 
@@ -257,13 +274,28 @@ impl UsageCache {
         &self,
     ) -> impl Iterator<Item = (&Path, impl Iterator<Item = (usize, &OsStr, &Transcript)>)> {
         let mut first = 0;
-        let Known { entries, scope, .. } = self.known();
-        counted(entries, scope).map(move |(dir, entries)| {
+        self.known().counted().map(move |(_, dir, entries)| {
             let numbers = first..;
             first += entries.len();
             let entries = entries.iter().zip(numbers);
             (dir, entries.map(|((name, entry), number)| (number, &**name, &*entry.transcript)))
         })
+    }
+
+    /// The directories of this machine that count, each with its entries.
+    pub(crate) fn own(&self) -> impl Iterator<Item = (&Path, &HashMap<OsString, Entry>)> {
+        let Known { entries, scope, .. } = self.known();
+        counted(entries, scope)
+    }
+
+    /// What other ledgers know, whether it counts or not.
+    pub(crate) fn imported(&self) -> impl ExactSizeIterator<Item = &Imported> {
+        self.known().entries.imported.iter()
+    }
+
+    /// The first number of a transcript that another ledger knows.
+    pub(crate) fn first_imported(&self) -> usize {
+        self.own().map(|(_, entries)| entries.len()).sum()
     }
 
     /// Who counts the events that several transcripts record.
@@ -274,16 +306,20 @@ impl UsageCache {
             Gone::Exclude => (&known.resolution_of_present, false),
         };
         resolution.get_or_init(|| {
-            let dirs = counted(&known.entries, &known.scope);
-            let transcripts = dirs.flat_map(|(dir, entries)| {
-                entries.iter().map(move |(name, entry)| (dir, name, &*entry.transcript))
+            let transcripts = known.counted().flat_map(|(ledger, dir, entries)| {
+                entries.iter().map(move |(name, entry)| (ledger, dir, name, &*entry.transcript))
             });
-            let numbered = transcripts.enumerate().map(|(number, (dir, name, transcript))| {
-                Numbered { number, dir, name, transcript }
+            let numbered = transcripts.enumerate();
+            let numbered = numbered.map(|(number, (ledger, dir, name, transcript))| Numbered {
+                number,
+                ledger,
+                dir,
+                name,
+                transcript,
             });
             let asked =
                 |numbered: &Numbered<'_>| with_gone || numbered.transcript.gone_since.is_none();
-            Resolution::of(numbered.filter(asked))
+            Resolution::of(numbered.filter(asked), &known.scope)
         })
     }
 
@@ -340,6 +376,7 @@ impl Status {
             stale_files,
             refreshed_at: None,
             gone_files: 0,
+            imported_files: 0,
             unverified_files,
             unfinished_files: 0,
             malformed_lines: 0,

@@ -96,7 +96,7 @@ fn query(args: &ReportArgs) -> Query {
 
 /// The time zone of this machine. One that is not set is no reason to fail, one that is set
 /// wrongly is a reason to say so.
-fn local_zone() -> Zone {
+pub(super) fn local_zone() -> Zone {
     Zone::local().unwrap_or_else(|_| {
         if let Some(name) = env("TZ") {
             let name = name.to_string_lossy().into_owned();

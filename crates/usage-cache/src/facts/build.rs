@@ -34,6 +34,7 @@ impl UsageCache {
             resolution: self.resolution(gone),
             turns: self.priority_turns(),
             scope: self.scope(),
+            first_imported: self.first_imported(),
             sources: Vec::new(),
             sessions: Vec::new(),
             projects: Vec::new(),
@@ -59,6 +60,8 @@ struct Building<'u> {
     resolution: &'u Resolution,
     turns: &'u PriorityTurns,
     scope: &'u Scope,
+    /// The first number of a transcript that another ledger knows.
+    first_imported: usize,
     sources: Vec<SourceFacts>,
     sessions: Vec<Session>,
     projects: Vec<Option<Project>>,
@@ -79,6 +82,7 @@ enum Project {
 struct Place {
     session: u32,
     gone: bool,
+    imported: bool,
 }
 
 impl Building<'_> {
@@ -91,8 +95,11 @@ impl Building<'_> {
     ) {
         let source = self.source(&transcript.source);
         let gone = transcript.gone_since.is_some();
-        let place = Place { session: self.session(source, dir, name, transcript), gone };
-        for bucket in transcript.rollup.buckets() {
+        let imported = self.first_imported <= number;
+        let session = self.session(source, dir, name, transcript);
+        let place = Place { session, gone, imported };
+        let resolution = self.resolution;
+        for bucket in resolution.buckets(number, &transcript.rollup) {
             let Some(model) = self.models.get(bucket.model) else { continue };
             let cost = prices.cost(model, bucket);
             let kind = Kind::default().with(Kind::PRIORITY, bucket.class.has_priority());
@@ -230,7 +237,7 @@ impl Building<'_> {
 }
 
 fn key(place: Place, quarter: Option<Quarter>, model: ModelId, kind: Kind) -> CellKey {
-    let kind = kind.with(Kind::GONE, place.gone);
+    let kind = kind.with(Kind::GONE, place.gone).with(Kind::IMPORTED, place.imported);
     CellKey { place: place.session, quarter, model: model.index(), kind }
 }
 

@@ -23,7 +23,10 @@ impl Kind {
     /// They were asked for with priority.
     pub(super) const PRIORITY: Self = Self(8);
 
-    const ALL: u8 = 15;
+    /// Their transcript is known from the ledger of another machine.
+    pub(super) const IMPORTED: Self = Self(128);
+
+    const ALL: u8 = 15 | 128;
 
     pub(super) fn with(self, other: Self, is: bool) -> Self {
         if is { Self(self.0 | other.0) } else { self }
@@ -242,14 +245,19 @@ mod tests {
 
     fn cell() -> impl Strategy<Value = Cell> {
         let number = || prop_oneof![0_u64..3, 100_u64..200_000, any::<u64>()];
-        let key = (0_u32..5, prop::option::of(-9_i32..2_000_000), 0_u32..4, 0..=Kind::ALL);
+        let key = (0_u32..5, prop::option::of(-9_i32..2_000_000), 0_u32..4, any::<u8>());
         let span = (0_u32..900_000, 0_u32..900_000);
         (key, span, number(), number(), number(), any::<bool>()).prop_map(
             |((place, quarter, model, kind), (a, b), events, input, other, summed)| {
                 let tokens = TokenCounts { input, cache_read: events, ..TokenCounts::default() };
                 let total = if summed { tokens.sum_of_classes() } else { other };
                 Cell {
-                    key: CellKey { place, quarter: quarter.map(Quarter), model, kind: Kind(kind) },
+                    key: CellKey {
+                        place,
+                        quarter: quarter.map(Quarter),
+                        model,
+                        kind: Kind(kind & Kind::ALL),
+                    },
                     span: Span { first_millis: a.min(b), last_millis: a.max(b) },
                     events,
                     tokens: TokenCounts { total, ..tokens },

@@ -33,8 +33,7 @@ impl Facts {
         let mut daily: BTreeMap<Day, ByModel<'_>> = BTreeMap::new();
         let mut sources: BTreeMap<&str, Usage> = BTreeMap::new();
         let mut unpriced = ByModel::new();
-        let (mut untimed, mut gone, mut abandoned) =
-            (Usage::default(), Usage::default(), Usage::default());
+        let [mut untimed, mut gone, mut imported, mut abandoned] = [Usage::default(); 4];
         for placed in self.cells(query) {
             let (usage, kind) = (placed.cell.usage(), placed.cell.key.kind);
             let Some(quarter) = placed.cell.key.quarter else {
@@ -50,6 +49,9 @@ impl Facts {
             }
             if kind.is(Kind::GONE) {
                 gone = gone + usage;
+            }
+            if kind.is(Kind::IMPORTED) {
+                imported = imported + usage;
             }
             if kind.is(Kind::ABANDONED) {
                 abandoned = abandoned + usage;
@@ -68,6 +70,7 @@ impl Facts {
             daily,
             untimed,
             gone,
+            imported,
             abandoned,
             unpriced: by_cost(unpriced),
             sources: sources

@@ -9,18 +9,20 @@ mod transcript;
 use std::{
     borrow::Cow,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use common_fs::FileId;
 use serde::{Deserialize, Serialize};
 
 use database::DatabaseRow;
-pub(super) use transcript::Names;
+pub(crate) use transcript::Names;
 use transcript::{TranscriptRow, is_empty};
 
 use crate::{
     Key,
     entries::{Entry, Superseded},
+    ledger::{Imported, Origin},
     log::EventLog,
     models::Models,
     rollup::Bucket,
@@ -32,9 +34,10 @@ use crate::{
 /// What a cache file calls itself.
 const FORMAT: &str = "upkeep-usage-cache";
 /// The version that is written.
-const VERSION: u32 = 3;
-/// Older ones whose records can be read. The first knew one source, the second no turns.
-const OLDER: [u32; 2] = [1, 2];
+const VERSION: u32 = 4;
+/// Older ones whose records can be read. The first knew one source, the second no turns, the third
+/// no ledgers.
+const OLDER: [u32; 3] = [1, 2, 3];
 
 /// The first line.
 #[derive(Debug, Serialize, Deserialize)]
@@ -94,6 +97,10 @@ pub(super) enum Content {
     Database(KnownDatabase),
     /// The line is about no path, but says that all that was found is known.
     Complete(Complete),
+    /// It is what another ledger knows of the path on its machine.
+    Imported(Imported),
+    /// The line is about no path, but says what this ledger is called.
+    Ledger(Key),
 }
 
 /// That all that was found is known, from the lines before.
@@ -122,6 +129,20 @@ struct Row<'a> {
     database: Option<DatabaseRow>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     complete: Option<CompleteRow<'a>>,
+    /// The ledger that the transcript comes from, if that is another one.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    origin: Option<OriginRow<'a>>,
+    /// The name of this ledger.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    ledger: Option<Cow<'a, str>>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct OriginRow<'a> {
+    #[serde(borrow)]
+    ledger: Cow<'a, str>,
+    #[serde(borrow)]
+    below: Cow<'a, str>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -147,6 +168,8 @@ impl<'a> Row<'a> {
             transcript: None,
             database: None,
             complete: None,
+            origin: None,
+            ledger: None,
         }
     }
 }
@@ -200,6 +223,35 @@ pub(super) fn database_line(path: &Path, known: &KnownDatabase) -> Sealed {
     seal(&Row { database: Some(DatabaseRow::new(known)), ..Row::of(path) })
 }
 
+/// The line that says what another ledger knows of a transcript.
+pub(crate) fn imported_line(imported: &Imported, models: &Models) -> Sealed {
+    let Imported { origin, below, transcript } = imported;
+    let Transcript { rollup, log, .. } = &**transcript;
+    let (ledger, below) = (Cow::Owned(to_hex(origin.ledger.0)), to_text(below));
+    seal(&Row {
+        origin: Some(OriginRow { ledger, below }),
+        transcript: Some(TranscriptRow::new(transcript, rollup.buckets(), log, models)),
+        ..Row::of(&origin.path)
+    })
+}
+
+/// The line that says what this ledger is called.
+pub(super) fn ledger_line(Key(ledger): Key) -> Sealed {
+    seal(&Row { ledger: Some(Cow::Owned(to_hex(ledger))), ..Row::of(Path::new("")) })
+}
+
+/// Reads a line of [`imported_line`]; `None` if it is damaged.
+pub(crate) fn read_imported(
+    line: &[u8],
+    models: &mut Models,
+    sources: &mut Names,
+) -> Option<Imported> {
+    match read_record(line, models, sources)?.content {
+        Content::Imported(imported) => Some(imported),
+        _ => None,
+    }
+}
+
 /// The line that makes a path forgotten.
 pub(super) fn removed_line(path: &Path) -> Sealed {
     seal(&Row::of(path))
@@ -219,6 +271,18 @@ pub(super) fn read_record(line: &[u8], models: &mut Models, sources: &mut Names)
         Some(Superseded { path: to_path(path)?, id: FileId { dev: *dev, ino: *ino } })
     });
     let superseded = superseded.collect::<Option<_>>()?;
+    let path = to_path(&row.path)?;
+    if let Some(ledger) = row.ledger {
+        let content = Content::Ledger(Key(from_hex(&ledger)?));
+        return Some(Record { path, superseded, sum, content });
+    }
+    if let Some(OriginRow { ledger, below }) = row.origin {
+        let origin = Origin { ledger: Key(from_hex(&ledger)?), path: path.clone() };
+        let transcript = Arc::new(row.transcript?.read(models, sources)?);
+        let imported = Imported { origin, below: to_path(&below)?, transcript };
+        let content = Content::Imported(imported);
+        return Some(Record { path, superseded, sum, content });
+    }
     let content = match (row.transcript, row.extends) {
         (None, _) => match (row.database, row.complete) {
             (Some(database), _) => Content::Database(database.read()?),
@@ -231,7 +295,7 @@ pub(super) fn read_record(line: &[u8], models: &mut Models, sources: &mut Names)
             transcript: transcript.read(models, sources)?,
         },
     };
-    Some(Record { path: to_path(&row.path)?, superseded, sum, content })
+    Some(Record { path, superseded, sum, content })
 }
 
 /// Whether a line is what was written, and what it says if it is a [`Complete`].

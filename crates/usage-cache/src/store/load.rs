@@ -139,6 +139,15 @@ impl Reading {
             }
             // Something was saved since, or it would not have come to this.
             Content::Complete(_) => return Some(()),
+            Content::Ledger(ledger) => {
+                self.entries.ledger = Some(ledger);
+                return Some(());
+            }
+            Content::Imported(imported) => {
+                self.entries.imported_bytes += bytes;
+                self.entries.imported.insert(imported);
+                return Some(());
+            }
             Content::Database(known) => {
                 self.entries.databases.insert(path, known);
                 return Some(());

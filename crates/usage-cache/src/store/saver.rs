@@ -149,6 +149,28 @@ impl<'d> Saver<'d> {
         saved.map_err(CacheProblem::NotSaved)
     }
 
+    /// Saves everything anew: at once, or not at all.
+    pub(crate) fn rewrite(
+        &mut self,
+        entries: &mut Entries,
+        models: &Models,
+        found: Option<Key>,
+    ) -> Result<(), CacheProblem> {
+        let path = self.dir.path().join(&self.name);
+        let unsaved = |error: FsError| CacheProblem::NotSaved(error.into());
+        if !(self.guard.is_valid().map_err(unsaved)? && self.is_unchanged().map_err(unsaved)?) {
+            return Err(CacheProblem::Changed { path });
+        }
+        self.complete = None;
+        let aside = match self.on_disk {
+            OnDisk::Untouchable => return Err(CacheProblem::Changed { path }),
+            OnDisk::SetAside(_) => self.set_aside(),
+            OnDisk::Absent | OnDisk::Append(_) | OnDisk::Replace(_) | OnDisk::InDoubt => Ok(()),
+        };
+        let saved = aside.and_then(|()| self.replace(entries, models, found));
+        saved.map_err(CacheProblem::NotSaved)
+    }
+
     fn append(
         &mut self,
         entries: &mut Entries,
@@ -218,7 +240,13 @@ impl<'d> Saver<'d> {
         let (mut bytes, mut sums) = (0, 0);
         let databases = entries.databases.iter();
         let databases = databases.flat_map(|(path, known)| format::database_line(path, known).line);
-        let databases: Vec<u8> = databases.collect();
+        let mut rest: Vec<u8> = databases.collect();
+        rest.extend(entries.ledger.into_iter().flat_map(|ledger| format::ledger_line(ledger).line));
+        let imported = entries.imported.iter();
+        let imported = imported.map(|imported| format::imported_line(imported, models).line);
+        let imported = imported.filter(|line| line.len() <= RECORD_BYTES_MAX);
+        let imported: Vec<Vec<u8>> = imported.collect();
+        let imported_bytes = imported.iter().map(|line| line.len() as u64).sum();
         let mut sorted = entries.sorted_mut();
         let mut saved = Vec::with_capacity(sorted.len());
         for (path, entry) in &sorted {
@@ -234,7 +262,17 @@ impl<'d> Saver<'d> {
                 lines.clear();
             }
         }
-        lines.extend(databases);
+        for line in imported {
+            rest.extend(line);
+            if WRITE_BYTES <= rest.len() {
+                lines.append(&mut rest);
+                file.write(&lines)?;
+                sums = fold_sums(sums, &lines);
+                bytes += lines.len() as u64;
+                lines.clear();
+            }
+        }
+        lines.extend(rest);
         let (sums, complete) = complete(&mut lines, sums, found);
         file.write(&lines)?;
         bytes += lines.len() as u64;
@@ -248,6 +286,7 @@ impl<'d> Saver<'d> {
                 None => entry.saved = None,
             }
         }
+        entries.imported_bytes = imported_bytes;
         let stat = self.dir.stat(&self.name)?;
         (self.sums, self.complete) = (sums, complete);
         self.on_disk = OnDisk::Append(Seen { id: stat.id, size_bytes: stat.size_bytes });
@@ -296,7 +335,7 @@ fn live_bytes(entries: &Entries, saved: &[(&PathBuf, Saved)]) -> u64 {
     let before: u64 = entries.values().filter_map(|entry| entry.saved.as_ref()).map(of).sum();
     let replaced = saved.iter().filter_map(|(path, _)| entries.get(path)?.saved.as_ref());
     let after: u64 = saved.iter().map(|(_, saved)| of(saved)).sum();
-    before - replaced.map(of).sum::<u64>() + after
+    before - replaced.map(of).sum::<u64>() + after + entries.imported_bytes
 }
 
 /// The shortest line that brings the file up to date with an entry, and what is saved then;

@@ -43,7 +43,7 @@ fn the_file_is_readable_by_other_tools() {
     let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let header = json!({
         "format": "upkeep-usage-cache",
-        "version": 3,
+        "version": 4,
         "sum": lines[0]["sum"],
     });
     assert_eq!(lines[0], header);
@@ -186,12 +186,12 @@ fn long_sessions_are_saved_by_what_changed() {
 #[test]
 fn a_newer_file_is_left_alone() {
     let world = world();
-    let header = "{\"format\":\"upkeep-usage-cache\",\"version\":4";
+    let header = "{\"format\":\"upkeep-usage-cache\",\"version\":5";
     let sum = xxhash_rust::xxh3::xxh3_64(header.as_bytes());
     let newer = format!("{header},\"sum\":\"{sum:016x}\"}}\nwhatever\n");
     let refreshed = refresh_with(&world, newer.as_bytes());
     let problem = &refreshed.problems[..];
-    assert!(matches!(problem, [CacheProblem::TooNew { version: 4, .. }]), "{problem:?}");
+    assert!(matches!(problem, [CacheProblem::TooNew { version: 5, .. }]), "{problem:?}");
     assert_eq!(cache(&world), newer.as_bytes());
 }
 
@@ -217,11 +217,12 @@ fn files_of_older_versions_are_read_and_replaced() {
     let versions = [
         ("\"version\":1,\"parsers\":{\"openclaw\":1}", "\"sourceVersion\":1,"),
         ("\"version\":2", "what it did not have"),
+        ("\"version\":3", "what it did not have either"),
     ];
     for (version, without) in versions {
         let world = world();
         let text = String::from_utf8(cache(&world)).unwrap();
-        let older = text.replace(without, "").replace("\"version\":3", version);
+        let older = text.replace(without, "").replace("\"version\":4", version);
         assert_ne!(older, text);
         world.sim.fs.put(CACHE, all_sealed(&older).as_bytes());
         world.wait();
@@ -230,7 +231,7 @@ fn files_of_older_versions_are_read_and_replaced() {
         world.wait();
         let refreshed = world.refreshed();
         assert_eq!((refreshed.work.scanned_files, tokens(&refreshed.usage)), (1, 16));
-        assert!(String::from_utf8(cache(&world)).unwrap().contains("\"version\":3"));
+        assert!(String::from_utf8(cache(&world)).unwrap().contains("\"version\":4"));
     }
 }
 

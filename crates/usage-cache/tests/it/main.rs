@@ -14,8 +14,10 @@ mod database;
 #[cfg(feature = "sqlite")]
 mod database_edges;
 mod discovery;
+mod examples;
 mod facts;
 mod ledger;
+mod ledger_files;
 mod lives;
 mod logs;
 mod price_lists;
@@ -29,4 +31,5 @@ mod sources;
 mod sweep;
 mod trace;
 mod vectors;
+mod verify;
 mod world;

@@ -58,7 +58,7 @@ pub(super) fn prove(each: u32) -> anyhow::Result<Replay> {
     let files = corpus.claude().map(|file| (".claude", file));
     let files = files.chain(corpus.codex().map(|file| (".codex", file)));
     let files = files.chain(corpus.openclaw().map(|file| (".openclaw", file)));
-    for (dir, File { path, content, truth: of_file }) in files {
+    for (dir, File { path, content, truth: of_file, .. }) in files {
         let path = home.path().join(dir).join(path);
         fs_err::create_dir_all(path.parent().context("a file is in a directory")?)?;
         bytes += content.len() as u64;

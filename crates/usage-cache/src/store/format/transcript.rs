@@ -108,7 +108,7 @@ fn is_zero(number: &u64) -> bool {
 
 /// Names of which each is stored once.
 #[derive(Default)]
-pub(in crate::store) struct Names(Vec<Arc<str>>);
+pub(crate) struct Names(Vec<Arc<str>>);
 
 impl Names {
     fn intern(&mut self, name: &str) -> Arc<str> {

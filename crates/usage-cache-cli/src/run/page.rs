@@ -1,0 +1,92 @@
+//! `report --html`: a page for a browser.
+
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use anyhow::Context as _;
+use cli_support::{Interrupt, USAGE, print, text};
+use common_fs::{
+    Host, follow_links,
+    replace::{FileMode, Options, Symlinks, replace},
+};
+use usage_cache::{Gone, Locations, Query, Refreshed};
+
+use super::{locations, message, prices, refreshed, report::local_zone};
+use crate::{args::PageArgs, demo::Demo, html::Page};
+
+/// What was used is nobody else's business, unless the user says so.
+const FRESH_MODE: u32 = 0o600;
+
+pub(super) fn run(interrupt: &Interrupt, args: &PageArgs) -> anyhow::Result<ExitCode> {
+    if let (Some(since), Some(until)) = (args.since, args.until)
+        && until < since
+    {
+        message(&format!("--since {since} is after --until {until}"));
+        return Ok(ExitCode::from(USAGE));
+    }
+    // Before anything takes long.
+    let target = target(&args.html)?;
+    if args.demo {
+        let demo = Demo::create()?;
+        return page(interrupt, args, &demo.locations(), target.as_deref());
+    }
+    page(interrupt, args, &locations()?, target.as_deref())
+}
+
+/// Where the page goes; `None` is standard output. A place where there can be no file is an error.
+fn target(file: &Path) -> anyhow::Result<Option<PathBuf>> {
+    if file == Path::new("-") {
+        return Ok(None);
+    }
+    let path = std::path::absolute(file).context("--html needs the path of a file")?;
+    let parent = follow_links(Host::real().fs, &path);
+    parent.with_context(|| not_written(&path))?;
+    Ok(Some(path))
+}
+
+fn page(
+    interrupt: &Interrupt,
+    args: &PageArgs,
+    locations: &Locations,
+    target: Option<&Path>,
+) -> anyhow::Result<ExitCode> {
+    let prices = prices(locations, args.prices.as_deref())?;
+    let Refreshed { usage, .. } = match refreshed(interrupt, locations) {
+        Ok(refreshed) => refreshed,
+        Err(code) => return Ok(code),
+    };
+    let query = query(args);
+    let facts = usage.facts(query.gone, &prices);
+    let now = Host::real().clock.now();
+    let page =
+        Page { facts: &facts, query: &query, status: usage.status(), now, is_demo: args.demo };
+    match target {
+        Some(path) => save(path, &page.html())?,
+        None => print(&page.html())?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn query(args: &PageArgs) -> Query {
+    let PageArgs { since, until, source, model, project, .. } = args.clone();
+    let gone = if args.present_only { Gone::Exclude } else { Gone::Include };
+    let zone = args.timezone.clone().unwrap_or_else(local_zone);
+    Query { since, until, gone, source, model, project, ..Query::all(zone) }
+}
+
+/// Replaces the file as a whole, or leaves it as it was.
+fn save(path: &Path, page: &str) -> anyhow::Result<()> {
+    let mode = FileMode::Keep { fresh: FRESH_MODE };
+    let options = Options { mode, symlinks: Symlinks::Follow };
+    let written = replace(Host::real(), path, page.as_bytes(), options);
+    written.with_context(|| not_written(path))?;
+    let size = text::bytes(page.len() as u64);
+    message(&format!("wrote {} ({size})", text::plain(&path.display().to_string())));
+    Ok(())
+}
+
+fn not_written(path: &Path) -> String {
+    format!("the page is not written to `{}`; try another --html FILE", path.display())
+}
