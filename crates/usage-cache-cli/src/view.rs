@@ -1,7 +1,7 @@
 //! What a report shows: chosen from the facts, in order.
 
 use common_fs::Timestamp;
-use usage_cache::{Block, By, DailyUsage, Facts, Group, Query, Summary, Weekday};
+use usage_cache::{Block, By, DailyUsage, Facts, Group, Query, Summary, Top, Weekday};
 
 /// Which report is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +64,7 @@ impl View {
         rows_max: usize,
         now: Timestamp,
     ) -> Self {
-        let (sessions, left_out) = facts.last_sessions(query, rows_max);
+        let (sessions, left_out) = facts.top_sessions(query, Top::Latest, rows_max);
         let rows = Rows::Groups(By::Session, sessions);
         Self { rows, left_out, summary: facts.summary(query), now }
     }

@@ -19,7 +19,7 @@ use cells::{Cell, Cells, Kind};
 use sessions::Sessions;
 
 pub use blocks::{BLOCK_HOURS, Block, BurnRate, Projection};
-pub use groups::{By, Group, GroupKey};
+pub use groups::{By, Group, GroupKey, Top};
 pub use hours::HourUsage;
 pub(crate) use written::{Sections, Tables};
 

@@ -112,7 +112,7 @@ pub use databases::{
 };
 pub use discover::{Root, RootState};
 pub use facts::{
-    BLOCK_HOURS, Block, BurnRate, By, Facts, Group, GroupKey, HourUsage, Projection, Session,
+    BLOCK_HOURS, Block, BurnRate, By, Facts, Group, GroupKey, HourUsage, Projection, Session, Top,
 };
 pub use json::parse_time;
 pub use locations::{Locations, Place};

@@ -222,6 +222,29 @@ impl Usage {
         NanoUsd(self.cost.0.saturating_sub(self.priority_cost.0))
     }
 
+    /// What is left without a part of it.
+    pub fn without(&self, part: &Self) -> Self {
+        let tokens =
+            |of: fn(&TokenCounts) -> u64| of(&self.tokens).saturating_sub(of(&part.tokens));
+        let minus = |whole: NanoUsd, part: NanoUsd| NanoUsd(whole.0.saturating_sub(part.0));
+        Self {
+            events: self.events.saturating_sub(part.events),
+            tokens: TokenCounts {
+                input: tokens(|tokens| tokens.input),
+                output: tokens(|tokens| tokens.output),
+                cache_creation: tokens(|tokens| tokens.cache_creation),
+                cache_read: tokens(|tokens| tokens.cache_read),
+                total: tokens(|tokens| tokens.total),
+            },
+            cost: minus(self.cost, part.cost),
+            unpriced_events: self.unpriced_events.saturating_sub(part.unpriced_events),
+            unpriced_tokens: self.unpriced_tokens.saturating_sub(part.unpriced_tokens),
+            priority_events: self.priority_events.saturating_sub(part.priority_events),
+            priority_tokens: self.priority_tokens.saturating_sub(part.priority_tokens),
+            priority_cost: minus(self.priority_cost, part.priority_cost),
+        }
+    }
+
     /// The same, asked for with priority.
     pub(crate) fn with_priority(self) -> Self {
         Self {

@@ -38,7 +38,10 @@ pub(crate) struct PageArgs {
     /// Leave out transcripts that no longer exist
     #[arg(long)]
     pub(crate) present_only: bool,
-    /// Of made-up transcripts in a temporary directory
+    /// Answer from the cache alone, as it was last saved, and look for no transcripts
     #[arg(long)]
+    pub(crate) no_refresh: bool,
+    /// Of made-up transcripts in a temporary directory
+    #[arg(long, conflicts_with = "no_refresh")]
     pub(crate) demo: bool,
 }

@@ -1,9 +1,7 @@
 //! The sessions and projects that cost the most.
 
-use std::cmp::Reverse;
-
 use cli_support::text::{count, counted};
-use usage_cache::{By, Facts, Group, GroupKey, Query, Session, Usage};
+use usage_cache::{By, Facts, Group, GroupKey, Query, Session, Top, Usage};
 
 use super::{
     element::{Element, paragraph},
@@ -27,12 +25,14 @@ pub(super) fn projects(facts: &Facts, query: &Query, measure: Measure, all: &Usa
         _ => name(&project_name(None), ""),
     };
     let title = "Top projects";
-    section("projects", title, listed(title, "Project", &groups, query, measure, all, row))
+    let listed_groups = groups.get(..LISTED_MAX).unwrap_or(&groups);
+    let others = groups.len() - listed_groups.len();
+    let top = (listed_groups, others);
+    section("projects", title, listed(title, "Project", top, query, measure, all, row))
 }
 
 pub(super) fn sessions(facts: &Facts, query: &Query, measure: Measure, all: &Usage) -> Element {
-    let mut groups = facts.groups(query, By::Session);
-    groups.sort_by_key(|group| Reverse((group.usage.cost, group.usage.tokens.total, group.last)));
+    let (groups, others) = facts.top_sessions(query, Top::Costliest, LISTED_MAX);
     let row = |group: &Group| match &group.key {
         GroupKey::Session(session) => {
             let project = project_name(session.project.as_deref());
@@ -41,7 +41,8 @@ pub(super) fn sessions(facts: &Facts, query: &Query, measure: Measure, all: &Usa
         _ => name("", ""),
     };
     let title = "Top sessions";
-    section("sessions", title, listed(title, "Session", &groups, query, measure, all, row))
+    let top = (&*groups, others);
+    section("sessions", title, listed(title, "Session", top, query, measure, all, row))
 }
 
 fn of_session(session: &Session) -> String {
@@ -57,7 +58,7 @@ fn last_part(path: &str) -> &str {
 fn listed(
     title: &str,
     what: &str,
-    groups: &[Group],
+    (groups, others): (&[Group], usize),
     query: &Query,
     measure: Measure,
     all: &Usage,
@@ -73,7 +74,7 @@ fn listed(
         ("Mostly", Kind::Text),
     ];
     let whole = measure.value(all);
-    let rows = groups.iter().take(LISTED_MAX).map(|group| {
+    let rows = groups.iter().map(|group| {
         let (usage, value) = (&group.usage, measure.value(&group.usage));
         let model = group.models.first().map(|model| model_name(&model.model));
         vec![
@@ -87,16 +88,21 @@ fn listed(
         ]
     });
     let mut content = vec![table(title, &header, rows)];
-    content.extend(rest(groups, &what.to_lowercase(), measure));
+    content.extend(rest(all, (groups, others), &what.to_lowercase(), measure));
     content
 }
 
 /// What is not listed.
-fn rest(groups: &[Group], noun: &str, measure: Measure) -> Option<Element> {
-    let rest = groups.get(LISTED_MAX..).filter(|rest| !rest.is_empty())?;
-    let sum = rest.iter().fold(Usage::default(), |sum, group| sum + group.usage);
-    let others = counted(rest.len() as u64, &format!("other {noun}"));
-    Some(paragraph(&format!("And {others}: {}.", measure.sentence(&sum))).class("faint"))
+fn rest(
+    all: &Usage,
+    (groups, others): (&[Group], usize),
+    noun: &str,
+    measure: Measure,
+) -> Option<Element> {
+    let listed = groups.iter().fold(Usage::default(), |sum, group| sum + group.usage);
+    let others_named = counted(others as u64, &format!("other {noun}"));
+    let text = format!("And {others_named}: {}.", measure.sentence(&all.without(&listed)));
+    (0 < others).then(|| paragraph(&text).class("faint"))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Where the answers of a report come from.
 
-use std::process::ExitCode;
+use std::{path::Path, process::ExitCode};
 
 use cli_support::{
     Interrupt,
@@ -8,12 +8,11 @@ use cli_support::{
 };
 use common_fs::{Host, Timestamp};
 use usage_cache::{
-    CacheProblem, Facts, Gone, Locations, Prices, Refreshed, Remembered, SaveError, Saved, Status,
-    UsageCache,
+    CacheProblem, Facts, Gone, Locations, Prices, Query, Refreshed, Remembered, SaveError, Saved,
+    Status, UsageCache,
 };
 
 use super::{message, options, refreshed};
-use crate::args::ReportArgs;
 
 /// What a report is made of.
 pub(super) struct Answers {
@@ -33,11 +32,11 @@ enum Known {
 /// Refreshes the cache, or takes what it knows; the exit code if that was interrupted.
 pub(super) fn answers(
     interrupt: &Interrupt,
-    args: &ReportArgs,
+    no_refresh: bool,
     locations: &Locations,
     (gone, prices): (Gone, &Prices),
 ) -> Result<Answers, ExitCode> {
-    if args.no_refresh {
+    if no_refresh {
         let saved = usage_cache::open_saved(Host::real(), &options(locations), gone, prices);
         let Saved { facts, status, held_at, problems, .. } = saved;
         for problem in &problems {
@@ -74,10 +73,10 @@ impl Answers {
 
     /// Keeps what most reports are made of, for the next one and for `statusline`. Whoever has read
     /// something writes no more than what is new.
-    pub(super) fn remember(&self, args: &ReportArgs, locations: &Locations) {
+    pub(super) fn remember(&self, locations: &Locations, query: &Query, prices: Option<&Path>) {
         if let Known::Refreshed { usage, scanned_files: 0 } = &self.known
-            && args.prices.is_none()
-            && !args.present_only
+            && prices.is_none()
+            && query.gone == Gone::Include
         {
             remember(locations, usage, &self.facts);
         }

@@ -11,9 +11,9 @@ use common_fs::{
     Host, follow_links,
     replace::{FileMode, Options, Symlinks, replace},
 };
-use usage_cache::{Gone, Locations, Query, Refreshed};
+use usage_cache::{Gone, Locations, Query};
 
-use super::{locations, message, prices, refreshed, report::local_zone};
+use super::{answers, locations, message, prices, report::local_zone};
 use crate::{args::PageArgs, demo::Demo, html::Page};
 
 /// What was used is nobody else's business, unless the user says so.
@@ -53,19 +53,21 @@ fn page(
     target: Option<&Path>,
 ) -> anyhow::Result<ExitCode> {
     let prices = prices(locations, args.prices.as_deref())?;
-    let Refreshed { usage, .. } = match refreshed(interrupt, locations) {
-        Ok(refreshed) => refreshed,
+    let query = query(args);
+    let answers = answers::answers(interrupt, args.no_refresh, locations, (query.gone, &prices));
+    let answers = match answers {
+        Ok(answers) => answers,
         Err(code) => return Ok(code),
     };
-    let query = query(args);
-    let facts = usage.facts(query.gone, &prices);
+    answers.age().iter().for_each(|age| message(age));
+    let (facts, status) = (&answers.facts, answers.status());
     let now = Host::real().clock.now();
-    let page =
-        Page { facts: &facts, query: &query, status: usage.status(), now, is_demo: args.demo };
+    let page = Page { facts, query: &query, status, now, is_demo: args.demo };
     match target {
         Some(path) => save(path, &page.html())?,
         None => print(&page.html())?,
     }
+    answers.remember(locations, &query, args.prices.as_deref());
     Ok(ExitCode::SUCCESS)
 }
 

@@ -35,10 +35,11 @@ pub(super) fn run(
     // Before anything takes long: a file that is not there should be said at once.
     let prices = prices(locations, args.prices.as_deref())?;
     let query = query(args);
-    let answers = match answers::answers(interrupt, args, locations, (query.gone, &prices)) {
-        Ok(answers) => answers,
-        Err(code) => return Ok(code),
-    };
+    let answers =
+        match answers::answers(interrupt, args.no_refresh, locations, (query.gone, &prices)) {
+            Ok(answers) => answers,
+            Err(code) => return Ok(code),
+        };
     let (facts, status) = (&answers.facts, answers.status());
     let now = Host::real().clock.now();
     if args.csv
@@ -77,7 +78,7 @@ pub(super) fn run(
         }
         text
     })?;
-    answers.remember(args, locations);
+    answers.remember(locations, &query, args.prices.as_deref());
     Ok(ExitCode::SUCCESS)
 }
 

@@ -6,8 +6,8 @@ use std::{
 
 use common_fs::Timestamp;
 
-use super::{Days, Facts, Placed, Session, summary::sum};
-use crate::{Model, ModelUsage, Query, Usage};
+use super::{Cell, Days, Facts, Placed, Session, summary::sum};
+use crate::{Model, ModelUsage, NanoUsd, Query, Usage};
 
 /// What a report tells apart, other than time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +22,15 @@ pub enum By {
     Source,
     /// Models.
     Model,
+}
+
+/// Which sessions are asked for, if not all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Top {
+    /// Those that were used last.
+    Latest,
+    /// Those that cost the most.
+    Costliest,
 }
 
 /// What was used by one session, project, agent, source, or of one model.
@@ -112,31 +121,65 @@ impl Facts {
         grouped(cells, query, by)
     }
 
-    /// The same by session, of the last `sessions_max` alone, and how many come before them: there
-    /// can be very many of which nobody asks for more.
-    pub fn last_sessions(&self, query: &Query, sessions_max: usize) -> (Vec<Group>, usize) {
+    /// The same by session, of `sessions_max` alone, and how many more there are: there can be very
+    /// many of which nobody asks for more. The latest come in the order in which they were last
+    /// used, the costliest by cost.
+    pub fn top_sessions(
+        &self,
+        query: &Query,
+        top: Top,
+        sessions_max: usize,
+    ) -> (Vec<Group>, usize) {
         let mut days = Days::new(query);
-        let mut lasts: Vec<(Timestamp, &Session)> = Vec::new();
+        let mut ranks: Vec<(Rank, &Session)> = Vec::new();
         for Placed { cell, session, .. } in self.in_sessions(query) {
             let (Some((_, last)), Some(session)) = (cell.times(), session) else { continue };
             if cell.key.quarter.and_then(|quarter| days.day(quarter)).is_none() {
                 continue;
             }
-            match lasts.last_mut() {
-                Some((known, of)) if ptr::eq(*of, session) => *known = last.max(*known),
-                _ => lasts.push((last, session)),
+            match ranks.last_mut() {
+                Some((known, of)) if ptr::eq(*of, session) => known.add(top, &cell, last),
+                _ => {
+                    let mut rank = Rank { cost: NanoUsd::ZERO, tokens: 0, last };
+                    rank.add(top, &cell, last);
+                    ranks.push((rank, session));
+                }
             }
         }
-        let before = lasts.len().saturating_sub(sessions_max);
-        if let Some(earlier) = before.checked_sub(1) {
-            lasts.select_nth_unstable(earlier);
+        let others = ranks.len().saturating_sub(sessions_max);
+        if let Some(lower) = others.checked_sub(1) {
+            ranks.select_nth_unstable(lower);
         }
         let asked: HashSet<*const Session> =
-            lasts.iter().skip(before).map(|(_, session)| ptr::from_ref(*session)).collect();
+            ranks.iter().skip(others).map(|(_, session)| ptr::from_ref(*session)).collect();
         let is_asked = |placed: &Placed<'_>| {
             placed.session.is_some_and(|session| asked.contains(&ptr::from_ref(session)))
         };
-        (grouped(self.in_sessions(query).filter(is_asked), query, By::Session), before)
+        let mut groups = grouped(self.in_sessions(query).filter(is_asked), query, By::Session);
+        if top == Top::Costliest {
+            groups.sort_by_key(|Group { usage, last, .. }| {
+                Reverse((usage.cost, usage.tokens.total, *last))
+            });
+        }
+        (groups, others)
+    }
+}
+
+/// Where a session stands among others.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Rank {
+    cost: NanoUsd,
+    tokens: u64,
+    last: Timestamp,
+}
+
+impl Rank {
+    fn add(&mut self, top: Top, cell: &Cell, last: Timestamp) {
+        if top == Top::Costliest {
+            self.cost = self.cost + cell.cost;
+            self.tokens = self.tokens.saturating_add(cell.tokens.total);
+        }
+        self.last = self.last.max(last);
     }
 }
 

@@ -3,8 +3,8 @@
 use common_fs::Timestamp;
 use proptest::prelude::*;
 use usage_cache::{
-    By, Claude, Codex, Day, Facts, Gone, Group, GroupKey, NanoUsd, Place, Prices, Query, Weekday,
-    Zone,
+    By, Claude, Codex, Day, Facts, Gone, Group, GroupKey, NanoUsd, Place, Prices, Query, Top,
+    Usage, Weekday, Zone,
 };
 
 use crate::world::{World, answer_at};
@@ -267,14 +267,14 @@ proptest! {
         let totals = facts.summary(&query).totals;
         for by in [By::Session, By::Project, By::Agent, By::Source, By::Model] {
             let groups = facts.groups(&query, by);
-            let sum = groups.iter().fold(usage_cache::Usage::default(), |sum, g| sum + g.usage);
+            let sum = groups.iter().fold(Usage::default(), |sum, g| sum + g.usage);
             prop_assert_eq!(sum, totals, "{:?}", by);
         }
         let hours = facts.hours(&query);
-        let sum = hours.iter().fold(usage_cache::Usage::default(), |sum, hour| sum + hour.usage);
+        let sum = hours.iter().fold(Usage::default(), |sum, hour| sum + hour.usage);
         prop_assert_eq!(sum, totals);
         let blocks = facts.blocks(&Query { since: None, ..query.clone() });
-        let sum = blocks.iter().fold(usage_cache::Usage::default(), |sum, b| sum + b.usage);
+        let sum = blocks.iter().fold(Usage::default(), |sum, b| sum + b.usage);
         prop_assert_eq!(sum, facts.summary(&Query { since: None, ..query }).totals);
         let apart = blocks.windows(2).all(|pair| pair[0].end <= pair[1].start);
         prop_assert!(apart, "windows of one source do not overlap");
@@ -282,13 +282,22 @@ proptest! {
 }
 
 #[test]
-fn the_last_sessions_are_the_end_of_all_sessions() {
+fn the_top_sessions_are_some_of_all_sessions() {
     let facts = facts(&some_of_all());
     let sessions = facts.groups(&all(), By::Session);
     assert!(2 < sessions.len(), "{sessions:?}");
     for sessions_max in 0..=sessions.len() + 1 {
         let before = sessions.len().saturating_sub(sessions_max);
-        let last = facts.last_sessions(&all(), sessions_max);
+        let last = facts.top_sessions(&all(), Top::Latest, sessions_max);
         assert_eq!(last, (sessions[before..].to_vec(), before));
+        // At no prices those with the most tokens.
+        let mut costliest = sessions.clone();
+        costliest.sort_by_key(|group| std::cmp::Reverse(group.usage.tokens.total));
+        costliest.truncate(sessions_max);
+        let totals = facts.summary(&all()).totals;
+        let rest = costliest.iter().fold(totals, |rest, group| rest.without(&group.usage));
+        assert_eq!(rest == Usage::default(), before == 0);
+        let top = facts.top_sessions(&all(), Top::Costliest, sessions_max);
+        assert_eq!(top, (costliest, before));
     }
 }
