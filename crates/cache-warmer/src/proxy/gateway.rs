@@ -15,7 +15,10 @@ use http_body_util::BodyExt as _;
 use hyper::{
     HeaderMap, Method, Request, Response, StatusCode, Uri, Version, body::Incoming, header,
 };
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{
+    mpsc,
+    oneshot::{self, error::TryRecvError},
+};
 
 use super::{
     Api, Endpoint, Identity, NotReplayable, Upstream,
@@ -204,23 +207,29 @@ impl Seen {
     async fn follow(
         self,
         copied: oneshot::Receiver<Copied>,
-        ended: oneshot::Receiver<Ended>,
+        mut ended: oneshot::Receiver<Ended>,
         driver: mpsc::Sender<Message>,
     ) {
         let (at, account) = (self.at, self.account);
         // Nobody listens any more when the proxy stops.
         let tell = async |turn| drop(driver.send(Message::Turn(turn)).await);
         tell(Turn::Arriving(account)).await;
-        let known = match copied.await {
+        // A provider can answer before it has read all; then nobody waits for the rest.
+        let (copied, mut early) = tokio::select! {
+            biased;
+            copied = copied => (copied.ok(), None),
+            answer = &mut ended => (None, Some(answer.ok())),
+        };
+        let known = match copied {
             // Reading megabytes of JSON would hold up the connections of this thread.
-            Ok(Copied::Whole(kept)) => {
+            Some(Copied::Whole(kept)) => {
                 let read = tokio::task::spawn_blocking(move || self.read(kept));
                 Some(read.await.unwrap_or(Err(PassedBecause::Unidentified)))
             }
-            Ok(Copied::TooLong) => Some(Err(PassedBecause::TooLong)),
-            Ok(Copied::NoRoom) => Some(Err(PassedBecause::NoRoom)),
+            Some(Copied::TooLong) => Some(Err(PassedBecause::TooLong)),
+            Some(Copied::NoRoom) => Some(Err(PassedBecause::NoRoom)),
             // The client gave up, or the provider did not want to read it all.
-            Err(_) => None,
+            None => None,
         };
         match &known {
             Some(Ok(Known { identity, .. })) => {
@@ -229,11 +238,30 @@ impl Seen {
             Some(Err(why)) => tell(Turn::Passed(*why)).await,
             None => (),
         }
-        tell(Turn::Arrived(account)).await;
-        let answer = ended.await.ok();
-        if let Some(Ended { status: StatusCode::TOO_MANY_REQUESTS, retry_after, .. }) = &answer {
-            tell(Turn::RateLimited { account, retry_after: *retry_after }).await;
+        let tell_limit = async |answer: &Option<Ended>| {
+            if let Some(Ended { status: StatusCode::TOO_MANY_REQUESTS, retry_after, .. }) = answer {
+                tell(Turn::RateLimited { account, retry_after: *retry_after }).await;
+            }
+        };
+        if early.is_none() {
+            early = match (&known, ended.try_recv()) {
+                (Some(_), Err(TryRecvError::Empty)) => None,
+                (None, Err(TryRecvError::Empty)) => Some((&mut ended).await.ok()),
+                (_, answer) => Some(answer.ok()),
+            };
         }
+        // Pings that have waited for the request must not go out before a limit is known.
+        if let Some(answer) = &early {
+            tell_limit(answer).await;
+        }
+        tell(Turn::Arrived(account)).await;
+        let answer = if let Some(answer) = early {
+            answer
+        } else {
+            let answer = ended.await.ok();
+            tell_limit(&answer).await;
+            answer
+        };
         if let Some(Ok(Known { identity, replay, held })) = known {
             let ended = TurnEnded { identity, at, replay, answer, held };
             tell(Turn::Ended(Box::new(ended))).await;

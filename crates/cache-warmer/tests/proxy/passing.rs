@@ -263,12 +263,24 @@ async fn turns_for_which_there_is_no_room_pass_and_are_not_kept() {
         options.captures.bytes = bytes;
         let proxy = Running::start(options.clone()).await;
         let mut client = proxy.connect().await;
-        // The second one finds what the first has left.
         for count in 1..=2 {
             client.send(request("/v1/messages", "", TURN)).await;
             assert_eq!(client.message().await.1, TURN.as_bytes());
             proxy.status(|status| status["counts"]["passedWithoutRoom"] == count).await;
         }
+    }
+    // With room for one, each finds what the one before has given back.
+    options.captures.bytes = 2 * TURN.len() + 128;
+    let proxy = Running::start(options).await;
+    let mut client = proxy.connect().await;
+    for count in 1..=3 {
+        client.send(request("/v1/messages", "", TURN)).await;
+        client.message().await;
+        let known = |counts: &serde_json::Value| {
+            Some(counts["turns"].as_u64()? + counts["passedWithoutRoom"].as_u64()?)
+        };
+        let status = proxy.status(|status| known(&status["counts"]) == Some(count)).await;
+        assert_eq!(status["counts"]["turns"], count);
     }
 }
 

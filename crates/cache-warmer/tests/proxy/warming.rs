@@ -6,7 +6,7 @@ use cache_warmer::{
     Budget, NanoDollars,
     proxy::{Mode, Options},
 };
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::{Mutex, Notify, mpsc};
 
 use crate::rig::{Connection, ManualClock, Running, field, options, request, upstream};
 
@@ -427,6 +427,75 @@ async fn a_limit_that_a_client_has_met_is_waited_for() {
     let hit = proxy.status(|status| status["ledger"]["pings"]["hit"] == 1);
     let (_, (_, body)) = tokio::join!(hit, provider.request());
     assert_eq!(body, REPLAYED);
+}
+
+/// A provider need not read a request to know that there are too many. The ping that waits for the
+/// request must not go out between the request and the limit.
+#[tokio::test]
+async fn a_limit_that_comes_before_the_end_of_a_request_is_waited_for() {
+    // The rest of the request is never sent, or comes after the answer.
+    for is_whole in [false, true] {
+        let dir = tempfile::tempdir().unwrap();
+        let (pinged, mut pings) = mpsc::unbounded_channel();
+        let limit = Arc::new(Notify::new());
+        let limited = Arc::clone(&limit);
+        let address = upstream(move |mut connection| {
+            let (pinged, limited) = (pinged.clone(), Arc::clone(&limited));
+            async move {
+                let head = connection.head().await;
+                let length = field(&head, "content-length").unwrap().parse().unwrap();
+                if field(&head, "x-limited").is_some() {
+                    limited.notified().await;
+                    let close = if is_whole { "" } else { "connection: close\r\n" };
+                    let fields = format!("\r\nretry-after: 8\r\n{close}");
+                    let answer = json("429 Too Many Requests", "{}");
+                    connection.send(answer.replacen("\r\n", &fields, 1)).await;
+                    if is_whole {
+                        connection.exactly(length).await;
+                    } else {
+                        connection.rest().await;
+                    }
+                    return;
+                }
+                let answer = if connection.exactly(length).await == TURN.as_bytes() {
+                    events(WRITTEN)
+                } else {
+                    pinged.send(()).unwrap();
+                    json("200 OK", READ)
+                };
+                connection.send(answer.replacen("\r\n", "\r\nconnection: close\r\n", 1)).await;
+            }
+        })
+        .await;
+        let proxy = Running::start(warm(&address, dir.path())).await;
+        let mut client = proxy.connect().await;
+        client.send(request("/v1/messages", "x-api-key: k3y\r\n", TURN)).await;
+        client.message().await;
+        proxy.status(|status| status["counts"]["turns"] == 1).await;
+
+        let other = TURN.replace("hi", "ho");
+        let next = request("/v1/messages", "x-api-key: k3y\r\nx-limited: 1\r\n", &other);
+        let (begin, rest) = next.split_at(next.len() - 20);
+        let mut client = proxy.connect().await;
+        client.send(begin).await;
+        proxy.status(|status| status["warming"]["arriving"] == 1).await;
+        proxy.clock.advance(DUE);
+        reason(&proxy, "request-arriving").await;
+        limit.notify_one();
+        assert!(client.message().await.0.starts_with("HTTP/1.1 429 "));
+        if is_whole {
+            client.send(rest).await;
+        }
+        let status = proxy.status(|status| status["warming"]["holds"] == 1).await;
+        assert_eq!(status["warming"]["inFlight"], 0, "{status}");
+        proxy.status(|status| status["warming"]["arriving"] == 0).await;
+        proxy.clock.advance(Duration::from_secs(7));
+        proxy.status(|_| true).await;
+        assert!(pings.try_recv().is_err());
+        proxy.clock.advance(Duration::from_secs(2));
+        proxy.status(|status| status["ledger"]["pings"]["hit"] == 1).await;
+        assert!(pings.try_recv().is_ok());
+    }
 }
 
 #[tokio::test]

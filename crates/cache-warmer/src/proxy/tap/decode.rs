@@ -54,8 +54,8 @@ impl<W: Write> Decoder<W> {
         self.is_damaged = written.is_err();
     }
 
-    /// Looks at the sink, with all in it that can be decoded: of a body that was cut off, or is
-    /// damaged from somewhere on, what came before.
+    /// Looks at the sink, with all in it that can be decoded: of a body that was cut off, what
+    /// came before; of one that is damaged, what came before the piece with the damage.
     pub(super) fn finish<T>(self, look: impl FnOnce(&W) -> T) -> T {
         // What a decoder still holds goes to the sink; that it would like to have more is known.
         match self.coding {

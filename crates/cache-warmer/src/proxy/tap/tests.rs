@@ -206,6 +206,23 @@ fn a_body_that_is_cut_off_tells_what_came_before() {
 }
 
 #[test]
+fn a_body_that_is_damaged_somewhere_tells_what_came_before() {
+    let (first, rest) = ANTHROPIC_STREAM.split_at(ANTHROPIC_STREAM.find("event: ping").unwrap());
+    for encoding in ["gzip", "deflate", "br", "zstd"] {
+        let headers = headers("text/event-stream", Some(encoding));
+        let mut body = cut_off(encoding, first.as_bytes(), rest.as_bytes());
+        let length = body.len();
+        body.extend([0xff; 500]);
+        let (before, damage) = body.split_at(length);
+        for pieces in [vec![before, damage], body.chunks(1).collect()] {
+            let told = told(Api::Anthropic, &headers, pieces.iter().copied());
+            let expected = Some(usage(7, 500, [10, 20], 1));
+            assert_eq!(told.usage, expected, "{encoding} in {} pieces", pieces.len());
+        }
+    }
+}
+
+#[test]
 fn a_body_that_is_damaged_from_the_start_tells_nothing() {
     for encoding in ["gzip", "deflate", "br", "zstd"] {
         let headers = headers("text/event-stream", Some(encoding));

@@ -184,3 +184,14 @@ fn a_client_that_was_told_to_slow_down_speaks_for_its_account() {
         assert_eq!(is_cold, expected.is_none(), "{retry_after:?}");
     }
 }
+
+#[test]
+fn nobody_waits_for_longer_than_an_hour() {
+    let mut world = World::new(plain());
+    let retry_after = Some(Millis::from_secs(u64::MAX));
+    tell(&mut world, Event::RateLimited { account: Account(1), retry_after });
+    world.until(3_599_999);
+    assert_eq!(world.warmer.load().holds, 1);
+    world.pass(1);
+    assert_eq!(world.warmer.load().holds, 0);
+}
