@@ -180,6 +180,7 @@ impl<'d> Saver<'d> {
     ) -> Result<(), SaveError> {
         let (mut lines, mut removed) = (Vec::new(), Vec::new());
         let (mut saved, mut databases) = (Vec::new(), Vec::new());
+        let mut has_all = true;
         for path in changed {
             if let Some(known) = entries.databases.get(path) {
                 databases.extend(format::database_line(path, known).line);
@@ -191,7 +192,7 @@ impl<'d> Saver<'d> {
                     saved.push((path, now));
                 }
                 // Nobody could read it.
-                Some(None) => (),
+                Some(None) => has_all = false,
                 None => removed.extend(format::removed_line(path).line),
             }
         }
@@ -200,7 +201,8 @@ impl<'d> Saver<'d> {
         lines.extend(removed);
         // The same is true of what is only right if all else is there.
         lines.extend(databases);
-        let (sums, complete) = complete(&mut lines, self.sums, found);
+        let all_found = found.filter(|_| has_all && knows_all(entries, &saved));
+        let (sums, complete) = complete(&mut lines, self.sums, all_found);
         let new_len = seen.size_bytes + lines.len() as u64;
         let live = live_bytes(entries, &saved);
         if is_worth_compacting(live, new_len.saturating_sub(live)) {
@@ -273,7 +275,8 @@ impl<'d> Saver<'d> {
             }
         }
         lines.extend(rest);
-        let (sums, complete) = complete(&mut lines, sums, found);
+        let all_found = found.filter(|_| saved.iter().all(Option::is_some));
+        let (sums, complete) = complete(&mut lines, sums, all_found);
         file.write(&lines)?;
         bytes += lines.len() as u64;
         let committed = file.commit();
@@ -329,6 +332,13 @@ impl Entry {
     }
 }
 
+/// Whether the file would know all entries, if `saved` were in it.
+fn knows_all(entries: &Entries, saved: &[(&PathBuf, Saved)]) -> bool {
+    let unsaved = entries.values().filter(|entry| entry.saved.is_none()).count();
+    let is_new = |path: &Path| entries.get(path).is_some_and(|entry| entry.saved.is_none());
+    saved.iter().filter(|(path, _)| is_new(path)).count() == unsaved
+}
+
 /// What the file would hold of live records, if `saved` were in it.
 fn live_bytes(entries: &Entries, saved: &[(&PathBuf, Saved)]) -> u64 {
     let of = |saved: &Saved| saved.full_bytes + saved.delta_bytes;
@@ -364,4 +374,55 @@ fn full(path: &Path, entry: &Entry, models: &Models) -> Option<(Vec<u8>, Saved)>
     let transcript = Arc::clone(&entry.transcript);
     let saved = Saved { transcript, sum, full_bytes, delta_bytes: 0, deltas: 0 };
     (line.len() <= RECORD_BYTES_MAX).then_some((line, saved))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fmt::Write as _, ops::ControlFlow, time::Duration};
+
+    use common_fs::sim::Sim;
+
+    use crate::{Claude, Locations, Options, Place, Prices, Query, Zone, refresh};
+
+    /// So many answers need a record that is too long in these tests.
+    const MANY: u64 = 8_000;
+
+    fn answers(numbers: std::ops::Range<u64>) -> String {
+        numbers.fold(String::new(), |mut lines, number| {
+            writeln!(
+                lines,
+                "{{\"type\":\"assistant\",\"timestamp\":\"2026-05-10T12:00:00Z\",\
+                 \"requestId\":\"r{number}\",\"message\":{{\"id\":\"m{number}\",\
+                 \"model\":\"m\",\"usage\":{{\"output_tokens\":1}}}}}}"
+            )
+            .unwrap();
+            lines
+        })
+    }
+
+    #[test]
+    fn a_transcript_whose_record_would_be_too_long_is_read_every_time() {
+        let sim = Sim::new();
+        let dir = "/h/.claude/projects/p";
+        sim.fs.make_dir(dir);
+        sim.fs.put(format!("{dir}/long.jsonl"), answers(0..MANY).as_bytes());
+        sim.fs.put(format!("{dir}/short.jsonl"), answers(MANY..MANY + 1).as_bytes());
+        let places = vec![Place::new(&Claude, "/h/.claude")];
+        let options = Options::new(Locations::new(places, "/state".as_ref()));
+        let mut expected = MANY + 1;
+        for step in 0..4 {
+            sim.clock.advance(Duration::from_mins(1));
+            let refreshed = refresh(sim.host(), &options, &mut |_| ControlFlow::Continue(()));
+            assert_eq!(refreshed.problems.len(), 0, "{:?}", refreshed.problems);
+            let query = Query::all(Zone::utc());
+            let events = refreshed.usage.summary(&query, &Prices::none()).totals.events;
+            assert_eq!(events, expected, "at step {step}");
+            if step == 1 {
+                // Something else is saved beside it.
+                let more = answers(expected..expected + 1);
+                sim.fs.append(format!("{dir}/short.jsonl"), more.as_bytes());
+                expected += 1;
+            }
+        }
+    }
 }
