@@ -1,7 +1,7 @@
 //! History that moves: what one machine knows, for another.
 //!
 //! The runtimes delete transcripts after some weeks, and then only the cache knows what they cost.
-//! [`export`] writes what it knows as a file of JSON lines, [`import`] adds such a file to the cache
+//! [`export()`] writes what it knows as a file of JSON lines, [`import()`] adds such a file to the cache
 //! of another machine. `docs/formats.md` describes the file.
 //!
 //! # What is counted

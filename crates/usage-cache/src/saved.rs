@@ -67,7 +67,7 @@ pub enum Remembered {
 }
 
 /// Saves facts to [`Locations::facts`](crate::Locations::facts), for the next
-/// [`refresh()`](crate::refresh()) that finds nothing new, for [`open_saved`] and for [`glance`].
+/// [`refresh()`](crate::refresh()) that finds nothing new, for [`open_saved`] and for [`glance()`].
 ///
 /// There is room for one set of facts: those that are asked for most. Nothing depends on them but
 /// time. The modification time of the file is when they were last known to hold.
