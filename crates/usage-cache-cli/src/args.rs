@@ -194,16 +194,9 @@ pub(crate) struct TraceImportArgs {
     pub(crate) json: bool,
 }
 
+/// What a report is about, and where its answers come from.
 #[derive(Clone, Debug, ClapArgs)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
-pub(crate) struct ReportArgs {
-    /// Print one JSON document
-    #[arg(long, conflicts_with = "csv")]
-    pub(crate) json: bool,
-    /// Print comma-separated values, a line for each row (or for each of its models, with
-    /// --breakdown)
-    #[arg(long)]
-    pub(crate) csv: bool,
+pub(crate) struct AskedArgs {
     /// The first day, as 2026-02-05 or 20260205
     #[arg(long, value_name = "DAY")]
     pub(crate) since: Option<Day>,
@@ -230,6 +223,22 @@ pub(crate) struct ReportArgs {
     /// Leave out transcripts that no longer exist
     #[arg(long)]
     pub(crate) present_only: bool,
+    /// Answer from the cache alone, as it was last saved, and look for no transcripts
+    #[arg(long)]
+    pub(crate) no_refresh: bool,
+}
+
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct ReportArgs {
+    /// Print one JSON document
+    #[arg(long, conflicts_with = "csv")]
+    pub(crate) json: bool,
+    /// Print comma-separated values, a line for each row (or for each of its models, with
+    /// --breakdown)
+    #[arg(long)]
+    pub(crate) csv: bool,
+    #[command(flatten)]
+    pub(crate) asked: AskedArgs,
     /// Show each model
     #[arg(long)]
     pub(crate) breakdown: bool,
@@ -242,9 +251,6 @@ pub(crate) struct ReportArgs {
     /// Show so many rows: the latest, or the costliest where they are in order of cost
     #[arg(long, value_name = "ROWS")]
     pub(crate) limit: Option<usize>,
-    /// Answer from the cache alone, as it was last saved, and look for no transcripts
-    #[arg(long)]
-    pub(crate) no_refresh: bool,
 }
 
 #[derive(Clone, Debug, ClapArgs)]

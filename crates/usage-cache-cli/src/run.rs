@@ -1,4 +1,5 @@
 mod answers;
+mod asked;
 mod ledger;
 mod page;
 mod report;

@@ -6,33 +6,31 @@ use std::{
 };
 
 use anyhow::Context as _;
-use cli_support::{Interrupt, USAGE, print, text};
+use cli_support::{Interrupt, print, text};
 use common_fs::{
     Host, follow_links,
     replace::{FileMode, Options, Symlinks, replace},
 };
-use usage_cache::{Gone, Locations, Query};
+use usage_cache::{Locations, Query};
 
-use super::{answers, locations, message, prices, report::local_zone};
+use super::{answers, asked, locations, message, prices};
 use crate::{args::PageArgs, demo::Demo, html::Page};
 
 /// What was used is nobody else's business, unless the user says so.
 const FRESH_MODE: u32 = 0o600;
 
 pub(super) fn run(interrupt: &Interrupt, args: &PageArgs) -> anyhow::Result<ExitCode> {
-    if let (Some(since), Some(until)) = (args.since, args.until)
-        && until < since
-    {
-        message(&format!("--since {since} is after --until {until}"));
-        return Ok(ExitCode::from(USAGE));
-    }
+    let query = match asked::query(&args.asked) {
+        Ok(query) => query,
+        Err(code) => return Ok(code),
+    };
     // Before anything takes long.
     let target = target(&args.html)?;
     if args.demo {
         let demo = Demo::create()?;
-        return page(interrupt, args, &demo.locations(), target.as_deref());
+        return page(interrupt, args, &demo.locations(), &query, target.as_deref());
     }
-    page(interrupt, args, &locations()?, target.as_deref())
+    page(interrupt, args, &locations()?, &query, target.as_deref())
 }
 
 /// Where the page goes; `None` is standard output. A place where there can be no file is an error.
@@ -50,11 +48,12 @@ fn page(
     interrupt: &Interrupt,
     args: &PageArgs,
     locations: &Locations,
+    query: &Query,
     target: Option<&Path>,
 ) -> anyhow::Result<ExitCode> {
-    let prices = prices(locations, args.prices.as_deref())?;
-    let query = query(args);
-    let answers = answers::answers(interrupt, args.no_refresh, locations, (query.gone, &prices));
+    let prices = prices(locations, args.asked.prices.as_deref())?;
+    let answers =
+        answers::answers(interrupt, args.asked.no_refresh, locations, (query.gone, &prices));
     let answers = match answers {
         Ok(answers) => answers,
         Err(code) => return Ok(code),
@@ -62,20 +61,13 @@ fn page(
     answers.age().iter().for_each(|age| message(age));
     let (facts, status) = (&answers.facts, answers.status());
     let now = Host::real().clock.now();
-    let page = Page { facts, query: &query, status, now, is_demo: args.demo };
+    let page = Page { facts, query, status, now, is_demo: args.demo };
     match target {
         Some(path) => save(path, &page.html())?,
         None => print(&page.html())?,
     }
-    answers.remember(locations, &query, args.prices.as_deref());
+    answers.remember(locations, query, args.asked.prices.as_deref());
     Ok(ExitCode::SUCCESS)
-}
-
-fn query(args: &PageArgs) -> Query {
-    let PageArgs { since, until, source, model, project, .. } = args.clone();
-    let gone = if args.present_only { Gone::Exclude } else { Gone::Include };
-    let zone = args.timezone.clone().unwrap_or_else(local_zone);
-    Query { since, until, gone, source, model, project, ..Query::all(zone) }
 }
 
 /// Replaces the file as a whole, or leaves it as it was.

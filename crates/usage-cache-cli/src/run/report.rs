@@ -2,11 +2,11 @@
 
 use std::process::ExitCode;
 
-use cli_support::{Interrupt, USAGE, env, print, text};
+use cli_support::{Interrupt, print, text};
 use common_fs::Host;
-use usage_cache::{By, Gone, Locations, Query, Zone};
+use usage_cache::{By, Locations, Zone};
 
-use super::{answers, has_nothing, message, nothing_found, prices};
+use super::{answers, asked, has_nothing, message, nothing_found, prices};
 use crate::{
     args::ReportArgs,
     csv_report, json, notes, overview,
@@ -25,18 +25,15 @@ pub(super) fn run(
     kind: Option<Kind>,
     locations: &Locations,
 ) -> anyhow::Result<ExitCode> {
-    let ReportArgs { since, until, .. } = *args;
-    if let (Some(since), Some(until)) = (since, until)
-        && until < since
-    {
-        message(&format!("--since {since} is after --until {until}"));
-        return Ok(ExitCode::from(USAGE));
-    }
+    let asked = &args.asked;
+    let query = match asked::query(asked) {
+        Ok(query) => query,
+        Err(code) => return Ok(code),
+    };
     // Before anything takes long: a file that is not there should be said at once.
-    let prices = prices(locations, args.prices.as_deref())?;
-    let query = query(args);
+    let prices = prices(locations, asked.prices.as_deref())?;
     let answers =
-        match answers::answers(interrupt, args.no_refresh, locations, (query.gone, &prices)) {
+        match answers::answers(interrupt, asked.no_refresh, locations, (query.gone, &prices)) {
             Ok(answers) => answers,
             Err(code) => return Ok(code),
         };
@@ -62,7 +59,7 @@ pub(super) fn run(
         json::to_text(&json::report(&query.zone, &ordered(view), status, &answers.problems))?
     } else if args.csv {
         csv_report::report(&ordered(view), args.breakdown)?
-    } else if has_nothing(status) && !args.no_refresh {
+    } else if has_nothing(status) && !asked.no_refresh {
         nothing_found(status)
     } else {
         let screen = Screen::of_stdout();
@@ -78,33 +75,8 @@ pub(super) fn run(
         }
         text
     })?;
-    answers.remember(locations, &query, args.prices.as_deref());
+    answers.remember(locations, &query, asked.prices.as_deref());
     Ok(ExitCode::SUCCESS)
-}
-
-fn query(args: &ReportArgs) -> Query {
-    let ReportArgs { since, until, .. } = *args;
-    Query {
-        zone: args.timezone.clone().unwrap_or_else(local_zone),
-        since,
-        until,
-        gone: if args.present_only { Gone::Exclude } else { Gone::Include },
-        source: args.source.clone(),
-        model: args.model.clone(),
-        project: args.project.clone(),
-    }
-}
-
-/// The time zone of this machine. One that is not set is no reason to fail, one that is set
-/// wrongly is a reason to say so.
-pub(super) fn local_zone() -> Zone {
-    Zone::local().unwrap_or_else(|_| {
-        if let Some(name) = env("TZ") {
-            let name = name.to_string_lossy().into_owned();
-            message(&format!("warning: TZ={name} is not a time zone; days begin in UTC"));
-        }
-        Zone::utc()
-    })
 }
 
 /// How many rows are asked for, if not all. There can be tens of thousands of sessions.
