@@ -1,5 +1,6 @@
 //! Reading one transcript.
 
+mod dir;
 mod session;
 
 use std::{
@@ -10,7 +11,7 @@ use std::{
 };
 
 use common_fs::{
-    Access, Clock, File, Fs, FsError, Timestamp,
+    Clock, File, Fs, FsError, Timestamp,
     lines::{Buffer, Limits, Line, LineReader},
 };
 
@@ -24,7 +25,9 @@ use crate::{
     transcript::{ANCHOR_BYTES, Anchor, Fingerprint, LineCounts, Transcript},
 };
 
-pub(crate) use session::{Sessions, fingerprint as session_fingerprint};
+use dir::LastDir;
+use session::Sessions;
+pub(crate) use session::fingerprint as session_fingerprint;
 
 /// A file that shrinks while it is read is read anew, so often.
 const ATTEMPTS: u32 = 3;
@@ -35,6 +38,14 @@ pub(crate) struct Scanner<'s> {
     pub(crate) clock: &'s dyn Clock,
     pub(crate) models: &'s Mutex<Models>,
     pub(crate) options: &'s Options,
+}
+
+/// What a thread keeps from one reading to the next.
+#[derive(Default)]
+pub(crate) struct Scratch {
+    buffer: Buffer,
+    dir: LastDir,
+    sessions: Sessions,
 }
 
 /// What became of a reading.
@@ -77,11 +88,10 @@ impl Scanner<'_> {
         name: &OsStr,
         previous: Option<&Transcript>,
         candidates: &[Candidate],
-        buffer: &mut Buffer,
+        Scratch { buffer, dir: last_dir, .. }: &mut Scratch,
         on_progress: OnProgress<'_>,
     ) -> Scanned {
-        let opened = self.fs.open_dir(&dir.path);
-        let file = match opened.and_then(|dir| dir.open(name, Access::Read)) {
+        let file = match last_dir.open(self.fs, &dir.path, name) {
             Ok(file) => file,
             Err(error) if error.is_not_found() => return Scanned::Vanished,
             Err(error) => return Scanned::Failed(error),

@@ -1,14 +1,12 @@
 use std::{ops::ControlFlow, path::PathBuf, sync::Arc};
 
-use common_fs::lines::Buffer;
-
 use super::{OnProgress, Options, Progress, run::Run};
 use crate::{
     discover::{Discovery, Found, Holds},
     entries::Entries,
     parallel,
     reconcile::{Job, Known},
-    scan::{Candidate, Reading, Scanned, Scanner, Sessions},
+    scan::{Candidate, Reading, Scanned, Scanner, Scratch},
     transcript::Transcript,
 };
 
@@ -24,12 +22,11 @@ pub(super) struct Task<'t> {
     candidates: Vec<Candidate>,
 }
 
-/// What a reading thread keeps from one task to the next.
-#[derive(Default)]
-struct Scratch {
-    buffer: Buffer,
-    sessions: Sessions,
-}
+/// Tasks whose results are reported together: a message to another thread costs about as much
+/// as reading a short transcript.
+const GROUP_TASKS_MAX: usize = 32;
+/// No more than this is read before anything is reported.
+const GROUP_BYTES_MAX: u64 = 1024 * 1024;
 
 /// What a reading thread reports of a task.
 pub(super) enum Message<'t> {
@@ -65,6 +62,12 @@ impl<'t> Task<'t> {
         self.found.stat.size_bytes.saturating_sub(start)
     }
 
+    /// How much room it takes in a group. What nobody knows beforehand is a group of its own.
+    fn weight(&self, discovery: &Discovery) -> u64 {
+        let holds = discovery.dirs.get(self.found.dir).map(|dir| dir.holds);
+        if holds == Some(Holds::Sessions) { GROUP_BYTES_MAX } else { self.bytes(discovery) }
+    }
+
     fn read(
         &'t self,
         scanner: &Scanner<'_>,
@@ -80,13 +83,11 @@ impl<'t> Task<'t> {
         };
         let (name, previous) = (&self.found.name, self.previous.as_deref());
         let scanned = match dir.holds {
-            Holds::Sessions => scanner.scan_session(dir, name, previous, &mut scratch.sessions),
+            Holds::Sessions => scanner.scan_session(dir, name, previous, scratch),
             Holds::Files => {
-                let (candidates, buffer) = (&self.candidates, &mut scratch.buffer);
-                scanner.scan(dir, name, previous, candidates, buffer, &mut on_progress)
+                scanner.scan(dir, name, previous, &self.candidates, scratch, &mut on_progress)
             }
         };
-        // Whoever broke off does not want to hear more.
         send(Message::Finished { task: self, bytes, scanned }).is_break();
     }
 }
@@ -105,21 +106,69 @@ pub(super) fn read_all<'t>(
         bytes_total: tasks.iter().map(|task| task.bytes(discovery)).sum(),
         ..Progress::default()
     };
+    let groups: Vec<&[Task<'_>]> = groups(tasks, discovery).collect();
     let flow = parallel::for_each(
-        tasks,
+        &groups,
         options.threads.get(),
-        |task, scratch: &mut Scratch, send| task.read(scanner, discovery, scratch, send),
-        |message| {
-            match &message {
-                Message::Partial(_, reading) => progress.bytes_done += reading.bytes,
-                Message::Finished { bytes, .. } => {
-                    progress.bytes_done += bytes;
-                    progress.files_done += 1;
+        |group, scratch: &mut Scratch, send| read_group(group, scanner, discovery, scratch, send),
+        |messages| {
+            messages.into_iter().try_for_each(|message| {
+                match &message {
+                    Message::Partial(_, reading) => progress.bytes_done += reading.bytes,
+                    Message::Finished { bytes, .. } => {
+                        progress.bytes_done += bytes;
+                        progress.files_done += 1;
+                    }
                 }
-            }
-            run.take(message);
-            on_progress(progress)
+                run.take(message);
+                on_progress(progress)
+            })
         },
     );
     (flow, progress)
+}
+
+/// Divides tasks into groups that are worth a message.
+fn groups<'t>(
+    tasks: &'t [Task<'t>],
+    discovery: &Discovery,
+) -> impl Iterator<Item = &'t [Task<'t>]> {
+    let (mut tasks_before, mut bytes_before) = (0, 0);
+    tasks.chunk_by(move |task, next| {
+        tasks_before += 1;
+        bytes_before += task.weight(discovery);
+        let joins = tasks_before < GROUP_TASKS_MAX
+            && bytes_before + next.weight(discovery) <= GROUP_BYTES_MAX;
+        if !joins {
+            (tasks_before, bytes_before) = (0, 0);
+        }
+        joins
+    })
+}
+
+/// Reads the transcripts of a group, and reports them together.
+fn read_group<'t>(
+    group: &'t [Task<'t>],
+    scanner: &Scanner<'_>,
+    discovery: &Discovery,
+    scratch: &mut Scratch,
+    send: &mut dyn FnMut(Vec<Message<'t>>) -> ControlFlow<()>,
+) {
+    let mut messages = Vec::with_capacity(group.len());
+    let mut flow = ControlFlow::Continue(());
+    for task in group {
+        task.read(scanner, discovery, scratch, &mut |message| {
+            let is_partial = matches!(message, Message::Partial(..));
+            messages.push(message);
+            if is_partial {
+                flow = send(std::mem::take(&mut messages));
+            }
+            flow
+        });
+        if flow.is_break() {
+            return;
+        }
+    }
+    // Whoever broke off does not want to hear more.
+    send(messages).is_break();
 }

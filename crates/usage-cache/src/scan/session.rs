@@ -18,7 +18,7 @@ use sha2::{Digest as _, Sha256};
 use xxhash_rust::xxh3::{Xxh3Default, xxh3_64_with_seed};
 use zstd::bulk::Decompressor;
 
-use super::{Reading, Scanned, Scanner};
+use super::{Reading, Scanned, Scanner, Scratch};
 use crate::{
     DbProblem, Lineage, Outcome, Parser as _, SessionDb, SessionRow, Stored,
     closed::Closed,
@@ -37,7 +37,7 @@ const COLD_BYTES_MAX: usize = 512 * 1024 * 1024;
 
 /// What a thread keeps from one session to the next.
 #[derive(Default)]
-pub(crate) struct Sessions {
+pub(super) struct Sessions {
     open: Option<(PathBuf, Box<dyn SessionDb>)>,
     event: Vec<u8>,
     decompressor: Option<Decompressor<'static>>,
@@ -69,8 +69,9 @@ impl Scanner<'_> {
         dir: &FoundDir,
         name: &OsStr,
         previous: Option<&Transcript>,
-        sessions: &mut Sessions,
+        scratch: &mut Scratch,
     ) -> Scanned {
+        let sessions = &mut scratch.sessions;
         let Some(session) = id_of(name) else { return Scanned::Vanished };
         let goes_on = previous.filter(|known| known.complete && 0 < known.parsed_to);
         for previous in [goes_on, None] {
