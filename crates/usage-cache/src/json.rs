@@ -3,18 +3,24 @@
 //! So no value, whatever its type, makes a line unreadable; and what is not asked for is not
 //! built.
 
-mod object;
+mod cursor;
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, ops::ControlFlow};
 
 use common_fs::Timestamp;
-use serde::{
-    Deserialize, Deserializer,
-    de::{MapAccess, Visitor},
-};
-use serde_json::value::RawValue;
+use serde::{Deserializer as _, de::Visitor};
 
-pub(crate) use object::{Fields, Object, skip};
+pub(crate) use cursor::{Cursor, Fields, Malformed, read_object};
+
+/// A value, as the text that it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Raw<'a>(&'a str);
+
+impl<'a> Raw<'a> {
+    pub(crate) fn get(self) -> &'a str {
+        self.0
+    }
+}
 
 /// Times outside these bounds are taken for missing: civil calendars end before them.
 const YEAR_1900_MILLIS: i64 = -2_208_988_800_000;
@@ -45,23 +51,23 @@ pub fn parse_time(text: &str) -> Option<Timestamp> {
 }
 
 /// A time in an own field: text as [`parse_time`] reads it.
-pub(crate) fn time(raw: &RawValue) -> Option<Timestamp> {
+pub(crate) fn time(raw: Raw<'_>) -> Option<Timestamp> {
     parse_time(&text(raw)?)
 }
 
 /// A time in milliseconds since the Unix epoch.
-pub(crate) fn millis(raw: &RawValue) -> Option<Timestamp> {
+pub(crate) fn millis(raw: Raw<'_>) -> Option<Timestamp> {
     #[expect(clippy::cast_possible_truncation, reason = "`as` saturates, the bounds follow")]
     let millis = number(raw)?.floor() as i64;
     bounded(millis)
 }
 
-pub(crate) fn not_null(raw: Option<&RawValue>) -> Option<&RawValue> {
+pub(crate) fn not_null(raw: Option<Raw<'_>>) -> Option<Raw<'_>> {
     raw.filter(|raw| raw.get() != "null")
 }
 
 /// A string; one that is not well-formed Unicode counts as missing.
-pub(crate) fn text(raw: &RawValue) -> Option<Cow<'_, str>> {
+pub(crate) fn text(raw: Raw<'_>) -> Option<Cow<'_, str>> {
     let quoted = raw.get().strip_prefix('"')?.strip_suffix('"')?;
     if quoted.contains('\\') {
         return serde_json::from_str(raw.get()).ok().map(Cow::Owned);
@@ -73,7 +79,7 @@ pub(crate) fn text(raw: &RawValue) -> Option<Cow<'_, str>> {
 const NAME_BYTES_MAX: usize = 256;
 
 /// A string that is kept for as long as the transcript.
-pub(crate) fn name(raw: &RawValue) -> Option<Cow<'_, str>> {
+pub(crate) fn name(raw: Raw<'_>) -> Option<Cow<'_, str>> {
     let cut = |name: &str| name.floor_char_boundary(NAME_BYTES_MAX);
     text(raw).map(|name| match name {
         Cow::Borrowed(name) => Cow::Borrowed(name.get(..cut(name)).unwrap_or_default()),
@@ -85,32 +91,36 @@ pub(crate) fn name(raw: &RawValue) -> Option<Cow<'_, str>> {
 }
 
 /// The key of a field, as bytes: JavaScript writes halves of surrogate pairs, which are no text.
-pub(crate) struct FieldName<'a>(pub(crate) Cow<'a, [u8]>);
+struct FieldName<'a>(Cow<'a, [u8]>);
 
-impl<'de> Deserialize<'de> for FieldName<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct NameVisitor;
-        impl<'de> Visitor<'de> for NameVisitor {
-            type Value = FieldName<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string")
-            }
-
-            fn visit_borrowed_bytes<E>(self, name: &'de [u8]) -> Result<FieldName<'de>, E> {
-                Ok(FieldName(Cow::Borrowed(name)))
-            }
-
-            fn visit_bytes<E>(self, name: &[u8]) -> Result<FieldName<'de>, E> {
-                Ok(FieldName(Cow::Owned(name.to_owned())))
-            }
+impl<'a> FieldName<'a> {
+    /// Reads a string with its quotes, which is well-formed.
+    fn read(quoted: &'a [u8], has_escapes: bool) -> Option<Self> {
+        if !has_escapes {
+            let name = quoted.get(1..quoted.len().checked_sub(1)?)?;
+            return Some(Self(Cow::Borrowed(name)));
         }
-        deserializer.deserialize_bytes(NameVisitor)
+        let name = serde_json::Deserializer::from_slice(quoted).deserialize_bytes(NameVisitor);
+        name.ok().map(|name| Self(Cow::Owned(name)))
+    }
+}
+
+/// Takes a string as it is, even if it is no text.
+struct NameVisitor;
+impl Visitor<'_> for NameVisitor {
+    type Value = Vec<u8>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string")
+    }
+
+    fn visit_bytes<E>(self, name: &[u8]) -> Result<Vec<u8>, E> {
+        Ok(name.to_owned())
     }
 }
 
 /// A number of tokens: not negative, without its fraction.
-pub(crate) fn tokens(raw: &RawValue) -> Option<u64> {
+pub(crate) fn tokens(raw: Raw<'_>) -> Option<u64> {
     let text = raw.get();
     if text.len() < 16 && text.bytes().all(|byte| byte.is_ascii_digit()) {
         return text.parse().ok();
@@ -124,34 +134,36 @@ pub(crate) fn tokens(raw: &RawValue) -> Option<u64> {
 }
 
 /// A finite number.
-pub(crate) fn number(raw: &RawValue) -> Option<f64> {
+pub(crate) fn number(raw: Raw<'_>) -> Option<f64> {
     let text = raw.get();
     let numeric = text.starts_with(|first: char| first == '-' || first.is_ascii_digit());
     text.parse().ok().filter(|number: &f64| numeric && number.is_finite())
 }
 
-/// Visits the fields of an object; does nothing for anything else.
-pub(crate) fn each_field<'l>(raw: &'l RawValue, visit: impl FnMut(&[u8], &'l RawValue)) {
-    if raw.get().starts_with('{') {
-        // The text was checked when the line was read; only its depth could still be refused,
-        // and then the fields so far count.
-        serde_json::Deserializer::from_str(raw.get()).deserialize_map(EachField(visit)).ok();
-    }
+/// Visits the fields of an object; returns whether it is one.
+pub(crate) fn each_field<'a>(raw: Raw<'a>, mut visit: impl FnMut(&[u8], Raw<'a>)) -> bool {
+    let mut cursor = Cursor::new(raw.get().as_bytes());
+    // The text was checked when the line was read.
+    let read = cursor.each_field(|key, value| {
+        visit(key, value.raw()?);
+        Ok(())
+    });
+    read.is_ok()
 }
 
-pub(crate) struct EachField<F>(pub(crate) F);
-
-impl<'de, F: FnMut(&[u8], &'de RawValue)> Visitor<'de> for EachField<F> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
-        while let Some(key) = map.next_key::<FieldName<'de>>()? {
-            (self.0)(&key.0, map.next_value::<&'de RawValue>()?);
+/// Whether the fields that an object begins with were enough; `read` says whether it wants more.
+/// `None` if it is no object up to there.
+pub(crate) fn first_fields<'a>(
+    object: &'a [u8],
+    mut read: impl FnMut(&[u8], &mut Cursor<'a>) -> Result<ControlFlow<()>, Malformed>,
+) -> Option<()> {
+    let mut is_enough = false;
+    let read = Cursor::new(object).each_field(|key, value| match read(key, value)? {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(()) => {
+            is_enough = true;
+            Err(Malformed)
         }
-        Ok(())
-    }
+    });
+    (read.is_ok() || is_enough).then_some(())
 }

@@ -1,62 +1,57 @@
-use serde::de::MapAccess;
-use serde_json::value::RawValue;
-
 use crate::{
     Event, Key, NanoUsd, ServiceTier, TokenCounts,
-    json::{Fields, Object, name, number, skip, text, time, tokens},
+    json::{Cursor, Fields, Malformed, Raw, name, number, read_object, text, time, tokens},
 };
-
-type Raw<'l> = Option<&'l RawValue>;
 
 /// The fields of a line that matter.
 #[derive(Default)]
 pub(super) struct Line<'l> {
-    kind: Raw<'l>,
-    timestamp: Raw<'l>,
-    session: Raw<'l>,
-    request: Raw<'l>,
-    cost: Raw<'l>,
-    cwd: Raw<'l>,
-    message: Object<Message<'l>>,
+    kind: Option<Raw<'l>>,
+    timestamp: Option<Raw<'l>>,
+    session: Option<Raw<'l>>,
+    request: Option<Raw<'l>>,
+    cost: Option<Raw<'l>>,
+    cwd: Option<Raw<'l>>,
+    message: Option<Message<'l>>,
     /// What a sub-agent said, in a line about its progress.
-    data: Option<Box<Object<Progress<'l>>>>,
+    data: Option<Box<Progress<'l>>>,
 }
 
 /// An answer of a model, or a part of it.
 #[derive(Default)]
 struct Message<'l> {
-    id: Raw<'l>,
-    model: Raw<'l>,
-    usage: Object<Usage<'l>>,
+    id: Option<Raw<'l>>,
+    model: Option<Raw<'l>>,
+    usage: Option<Usage<'l>>,
 }
 
 #[derive(Default)]
 struct Progress<'l> {
-    message: Object<Line<'l>>,
+    message: Option<Line<'l>>,
 }
 
 #[derive(Default)]
 struct Usage<'l> {
-    input: Raw<'l>,
-    output: Raw<'l>,
-    cache_read: Raw<'l>,
-    cache_creation: Raw<'l>,
-    by_time: Object<ByTime<'l>>,
-    service_tier: Raw<'l>,
-    speed: Raw<'l>,
+    input: Option<Raw<'l>>,
+    output: Option<Raw<'l>>,
+    cache_read: Option<Raw<'l>>,
+    cache_creation: Option<Raw<'l>>,
+    by_time: Option<ByTime<'l>>,
+    service_tier: Option<Raw<'l>>,
+    speed: Option<Raw<'l>>,
 }
 
 /// What was written to the cache, by how long it is kept.
 #[derive(Default)]
 struct ByTime<'l> {
-    five_minutes: Raw<'l>,
-    hour: Raw<'l>,
+    five_minutes: Option<Raw<'l>>,
+    hour: Option<Raw<'l>>,
 }
 
 impl<'l> Line<'l> {
     /// Reads an object; `None` if it is something else.
     pub(super) fn read(object: &'l [u8]) -> serde_json::Result<Option<Self>> {
-        serde_json::from_slice::<Object<Self>>(object).map(|line| line.0)
+        Ok(read_object(object)?)
     }
 
     /// The answer that the line records, if it records one.
@@ -67,7 +62,7 @@ impl<'l> Line<'l> {
         match self.kind?.get() {
             "\"assistant\"" => self.answer(self.session, self.timestamp),
             "\"progress\"" => {
-                let line = self.data.as_deref()?.0.as_ref()?.message.0.as_ref()?;
+                let line = self.data.as_deref()?.message.as_ref()?;
                 let is_answer = line.kind?.get() == "\"assistant\"";
                 let answer = || {
                     let session = line.session.or(self.session);
@@ -85,9 +80,9 @@ impl<'l> Line<'l> {
         (!project.is_empty()).then_some(project)
     }
 
-    fn answer(&self, session: Raw<'l>, timestamp: Raw<'l>) -> Option<Event<'l>> {
-        let message = self.message.0.as_ref()?;
-        let usage = message.usage.0.as_ref()?;
+    fn answer(&self, session: Option<Raw<'l>>, timestamp: Option<Raw<'l>>) -> Option<Event<'l>> {
+        let message = self.message.as_ref()?;
+        let usage = message.usage.as_ref()?;
         let (tokens, cache_creation_1h) = usage.tokens()?;
         let cost = self.cost.and_then(number).and_then(NanoUsd::from_dollars);
         Some(Event {
@@ -108,11 +103,11 @@ impl<'l> Line<'l> {
 /// What tells an answer from all others: message and request. Where something between Claude
 /// Code and the provider drops the number of the request, message and session.
 fn identity(
-    message: Option<&RawValue>,
-    request: Option<&RawValue>,
-    session: Option<&RawValue>,
+    message: Option<Raw<'_>>,
+    request: Option<Raw<'_>>,
+    session: Option<Raw<'_>>,
 ) -> Option<Key> {
-    let named = |raw: Option<&RawValue>| {
+    let named = |raw: Option<Raw<'_>>| {
         let name = text(raw?)?.trim().to_owned();
         (!name.is_empty()).then_some(name)
     };
@@ -129,8 +124,8 @@ impl Usage<'_> {
     /// The tokens, and how many of those written to the cache are kept for an hour; `None` if
     /// none were used.
     fn tokens(&self) -> Option<(TokenCounts, u64)> {
-        let count = |raw: Raw<'_>| raw.and_then(tokens).unwrap_or(0);
-        let by_time = self.by_time.0.as_ref();
+        let count = |raw: Option<Raw<'_>>| raw.and_then(tokens).unwrap_or(0);
+        let by_time = self.by_time.as_ref();
         let hour = by_time.map_or(0, |by_time| count(by_time.hour));
         let five_minutes = by_time.map_or(0, |by_time| count(by_time.five_minutes));
         let mut counts = TokenCounts {
@@ -145,7 +140,7 @@ impl Usage<'_> {
     }
 
     fn tier(&self) -> ServiceTier {
-        match (self.speed.map(RawValue::get), self.service_tier.map(RawValue::get)) {
+        match (self.speed.map(Raw::get), self.service_tier.map(Raw::get)) {
             (Some("\"fast\""), _) | (_, Some("\"priority\"")) => ServiceTier::Priority,
             (_, Some("\"flex\"")) => ServiceTier::Flex,
             (_, Some("\"batch\"")) => ServiceTier::Batch,
@@ -154,8 +149,8 @@ impl Usage<'_> {
     }
 }
 
-impl<'de> Fields<'de> for Line<'de> {
-    fn read<A: MapAccess<'de>>(&mut self, key: &[u8], map: &mut A) -> Result<(), A::Error> {
+impl<'a> Fields<'a> for Line<'a> {
+    fn read(&mut self, key: &[u8], value: &mut Cursor<'a>) -> Result<(), Malformed> {
         let field = match key {
             b"type" => &mut self.kind,
             b"timestamp" => &mut self.timestamp,
@@ -164,44 +159,46 @@ impl<'de> Fields<'de> for Line<'de> {
             b"costUSD" => &mut self.cost,
             b"cwd" => &mut self.cwd,
             b"message" => {
-                self.message = map.next_value()?;
+                value.object(&mut self.message)?;
                 return Ok(());
             }
             b"data" => {
-                self.data = Some(Box::new(map.next_value()?));
+                let mut data = None;
+                value.object(&mut data)?;
+                self.data = data.map(Box::new);
                 return Ok(());
             }
-            _ => return skip(map),
+            _ => return value.skip(),
         };
-        *field = Some(map.next_value()?);
+        *field = Some(value.raw()?);
         Ok(())
     }
 }
 
-impl<'de> Fields<'de> for Message<'de> {
-    fn read<A: MapAccess<'de>>(&mut self, key: &[u8], map: &mut A) -> Result<(), A::Error> {
+impl<'a> Fields<'a> for Message<'a> {
+    fn read(&mut self, key: &[u8], value: &mut Cursor<'a>) -> Result<(), Malformed> {
         match key {
-            b"id" => self.id = Some(map.next_value()?),
-            b"model" => self.model = Some(map.next_value()?),
-            b"usage" => self.usage = map.next_value()?,
-            _ => skip(map)?,
+            b"id" => self.id = Some(value.raw()?),
+            b"model" => self.model = Some(value.raw()?),
+            b"usage" => value.object(&mut self.usage)?,
+            _ => value.skip()?,
         }
         Ok(())
     }
 }
 
-impl<'de> Fields<'de> for Progress<'de> {
-    fn read<A: MapAccess<'de>>(&mut self, key: &[u8], map: &mut A) -> Result<(), A::Error> {
+impl<'a> Fields<'a> for Progress<'a> {
+    fn read(&mut self, key: &[u8], value: &mut Cursor<'a>) -> Result<(), Malformed> {
         if key != b"message" {
-            return skip(map);
+            return value.skip();
         }
-        self.message = map.next_value()?;
+        value.object(&mut self.message)?;
         Ok(())
     }
 }
 
-impl<'de> Fields<'de> for Usage<'de> {
-    fn read<A: MapAccess<'de>>(&mut self, key: &[u8], map: &mut A) -> Result<(), A::Error> {
+impl<'a> Fields<'a> for Usage<'a> {
+    fn read(&mut self, key: &[u8], value: &mut Cursor<'a>) -> Result<(), Malformed> {
         let field = match key {
             b"input_tokens" => &mut self.input,
             b"output_tokens" => &mut self.output,
@@ -210,22 +207,22 @@ impl<'de> Fields<'de> for Usage<'de> {
             b"service_tier" => &mut self.service_tier,
             b"speed" => &mut self.speed,
             b"cache_creation" => {
-                self.by_time = map.next_value()?;
+                value.object(&mut self.by_time)?;
                 return Ok(());
             }
-            _ => return skip(map),
+            _ => return value.skip(),
         };
-        *field = Some(map.next_value()?);
+        *field = Some(value.raw()?);
         Ok(())
     }
 }
 
-impl<'de> Fields<'de> for ByTime<'de> {
-    fn read<A: MapAccess<'de>>(&mut self, key: &[u8], map: &mut A) -> Result<(), A::Error> {
+impl<'a> Fields<'a> for ByTime<'a> {
+    fn read(&mut self, key: &[u8], value: &mut Cursor<'a>) -> Result<(), Malformed> {
         match key {
-            b"ephemeral_5m_input_tokens" => self.five_minutes = Some(map.next_value()?),
-            b"ephemeral_1h_input_tokens" => self.hour = Some(map.next_value()?),
-            _ => skip(map)?,
+            b"ephemeral_5m_input_tokens" => self.five_minutes = Some(value.raw()?),
+            b"ephemeral_1h_input_tokens" => self.hour = Some(value.raw()?),
+            _ => value.skip()?,
         }
         Ok(())
     }

@@ -6,23 +6,19 @@
 use std::borrow::Cow;
 
 use common_fs::Timestamp;
-use serde::de::MapAccess;
-use serde_json::value::RawValue;
 
 use super::counts::Counts;
-use crate::json::{Fields, Object, name, skip, time, tokens};
-
-type Raw<'a> = Option<&'a RawValue>;
+use crate::json::{Cursor, Fields, Malformed, Raw, name, read_object, time, tokens};
 
 /// The fields of a line that matter.
 #[derive(Default)]
 pub(super) struct Line<'a> {
-    kind: Raw<'a>,
-    timestamp: Raw<'a>,
-    ordinal: Raw<'a>,
-    model: Raw<'a>,
-    ids: [Raw<'a>; 3],
-    payload: Object<Payload<'a>>,
+    kind: Option<Raw<'a>>,
+    timestamp: Option<Raw<'a>>,
+    ordinal: Option<Raw<'a>>,
+    model: Option<Raw<'a>>,
+    ids: [Option<Raw<'a>>; 3],
+    payload: Option<Payload<'a>>,
 }
 
 /// What a line says.
@@ -69,13 +65,13 @@ pub(super) struct Tokens<'a> {
 impl<'a> Line<'a> {
     /// Reads an object; `None` if it is something else.
     pub(super) fn read(object: &'a [u8]) -> serde_json::Result<Option<Self>> {
-        serde_json::from_slice::<Object<Self>>(object).map(|line| line.0)
+        Ok(read_object(object)?)
     }
 
     pub(super) fn record(&self) -> Record<'a> {
         let none = Payload::default();
-        let payload = self.payload.0.as_ref().unwrap_or(&none);
-        match self.kind.map(RawValue::get) {
+        let payload = self.payload.as_ref().unwrap_or(&none);
+        match self.kind.map(Raw::get) {
             Some("\"session_meta\"") => Record::Session(self.meta(payload)),
             Some("\"turn_context\"") => {
                 Record::Context { model: payload.model(), turn: first(&payload.turns) }
@@ -83,7 +79,7 @@ impl<'a> Line<'a> {
             Some("\"inter_agent_communication_metadata\"") => {
                 Record::FromAgent(payload.trigger_turn.is_some_and(|raw| raw.get() == "true"))
             }
-            Some("\"event_msg\"") => match (payload.kind.map(RawValue::get), &payload.info.0) {
+            Some("\"event_msg\"") => match (payload.kind.map(Raw::get), &payload.info) {
                 (Some("\"token_count\""), Some(info)) => Record::Tokens(self.tokens(payload, info)),
                 (Some("\"task_started\""), _) => Record::Turn(payload.turn()),
                 _ => Record::Other,
@@ -114,8 +110,8 @@ impl<'a> Line<'a> {
             ordinal: self.ordinal.and_then(tokens),
             model: models.flatten().filter_map(name).find(|name| !is_blank(name)),
             turn: payload.turn().or_else(|| first(&info.turns)),
-            last: info.last.0.as_ref().and_then(Usage::counts),
-            total: info.total.0.as_ref().and_then(Usage::counts),
+            last: info.last.as_ref().and_then(Usage::counts),
+            total: info.total.as_ref().and_then(Usage::counts),
         }
     }
 
@@ -128,7 +124,7 @@ fn is_blank(text: &str) -> bool {
     text.trim().is_empty()
 }
 
-fn trimmed(raw: &RawValue) -> Option<Cow<'_, str>> {
+fn trimmed(raw: Raw<'_>) -> Option<Cow<'_, str>> {
     let text = match name(raw)? {
         Cow::Borrowed(text) => Cow::Borrowed(text.trim()),
         Cow::Owned(text) => Cow::Owned(text.trim().to_owned()),
@@ -136,19 +132,19 @@ fn trimmed(raw: &RawValue) -> Option<Cow<'_, str>> {
     Some(text).filter(|text| !text.is_empty())
 }
 
-fn first<'a>(raws: &[Raw<'a>]) -> Option<Cow<'a, str>> {
+fn first<'a>(raws: &[Option<Raw<'a>>]) -> Option<Cow<'a, str>> {
     raws.iter().copied().flatten().find_map(trimmed)
 }
 
 /// Whether `source` is `{"subagent": {"thread_spawn": …}}`.
-fn is_thread_spawn(source: &RawValue) -> bool {
-    let source: Result<Object<Source>, _> = serde_json::from_str(source.get());
-    let sub_agent = source.ok().and_then(|source| source.0?.sub_agent.0);
+fn is_thread_spawn(source: Raw<'_>) -> bool {
+    let source: Result<Option<Source>, _> = read_object(source.get().as_bytes());
+    let sub_agent = source.ok().flatten().and_then(|source| source.sub_agent);
     sub_agent.is_some_and(|sub_agent| sub_agent.thread_spawn)
 }
 
-impl<'de> Fields<'de> for Line<'de> {
-    fn read<A: MapAccess<'de>>(&mut self, key: &[u8], map: &mut A) -> Result<(), A::Error> {
+impl<'a> Fields<'a> for Line<'a> {
+    fn read(&mut self, key: &[u8], value: &mut Cursor<'a>) -> Result<(), Malformed> {
         let [id, session_id, session_id_camel] = &mut self.ids;
         let field = match key {
             b"type" => &mut self.kind,
@@ -159,12 +155,12 @@ impl<'de> Fields<'de> for Line<'de> {
             b"session_id" => session_id,
             b"sessionId" => session_id_camel,
             b"payload" => {
-                self.payload = map.next_value()?;
+                value.object(&mut self.payload)?;
                 return Ok(());
             }
-            _ => return skip(map),
+            _ => return value.skip(),
         };
-        *field = Some(map.next_value()?);
+        *field = Some(value.raw()?);
         Ok(())
     }
 }
@@ -172,21 +168,21 @@ impl<'de> Fields<'de> for Line<'de> {
 /// The fields of a payload, whatever the type of the line.
 #[derive(Default)]
 struct Payload<'a> {
-    kind: Raw<'a>,
-    timestamp: Raw<'a>,
+    kind: Option<Raw<'a>>,
+    timestamp: Option<Raw<'a>>,
     /// The thread's own id comes first: `session_id` can be that of the thread it was started
     /// by.
-    ids: [Raw<'a>; 3],
-    parents: [Raw<'a>; 4],
-    models: [Raw<'a>; 2],
-    turns: [Raw<'a>; 2],
-    model_provider: Raw<'a>,
-    cwd: Raw<'a>,
-    thread_source: Raw<'a>,
-    source: Raw<'a>,
-    first_ordinal: Raw<'a>,
-    trigger_turn: Raw<'a>,
-    info: Object<Info<'a>>,
+    ids: [Option<Raw<'a>>; 3],
+    parents: [Option<Raw<'a>>; 4],
+    models: [Option<Raw<'a>>; 2],
+    turns: [Option<Raw<'a>>; 2],
+    model_provider: Option<Raw<'a>>,
+    cwd: Option<Raw<'a>>,
+    thread_source: Option<Raw<'a>>,
+    source: Option<Raw<'a>>,
+    first_ordinal: Option<Raw<'a>>,
+    trigger_turn: Option<Raw<'a>>,
+    info: Option<Info<'a>>,
 }
 
 impl<'a> Payload<'a> {
@@ -198,7 +194,7 @@ impl<'a> Payload<'a> {
 
     /// A name, or nothing but space if that is all that the line says.
     fn model(&self) -> Option<Cow<'a, str>> {
-        let info = self.info.0.as_ref().map(|info| info.models).unwrap_or_default();
+        let info = self.info.as_ref().map(|info| info.models).unwrap_or_default();
         let mut names = self.models.into_iter().chain(info).flatten().filter_map(name);
         let first = names.next()?;
         if is_blank(&first) {
@@ -209,8 +205,8 @@ impl<'a> Payload<'a> {
     }
 }
 
-impl<'de> Fields<'de> for Payload<'de> {
-    fn read<A: MapAccess<'de>>(&mut self, key: &[u8], map: &mut A) -> Result<(), A::Error> {
+impl<'a> Fields<'a> for Payload<'a> {
+    fn read(&mut self, key: &[u8], value: &mut Cursor<'a>) -> Result<(), Malformed> {
         let [id, session_id, session_id_camel] = &mut self.ids;
         let [forked, forked_camel, parent, parent_camel] = &mut self.parents;
         let [model, model_name] = &mut self.models;
@@ -236,37 +232,37 @@ impl<'de> Fields<'de> for Payload<'de> {
             b"subagent_history_start_ordinal" => &mut self.first_ordinal,
             b"trigger_turn" => &mut self.trigger_turn,
             b"info" => {
-                self.info = map.next_value()?;
+                value.object(&mut self.info)?;
                 return Ok(());
             }
-            _ => return skip(map),
+            _ => return value.skip(),
         };
-        *field = Some(map.next_value()?);
+        *field = Some(value.raw()?);
         Ok(())
     }
 }
 
 #[derive(Default)]
 struct Info<'a> {
-    models: [Raw<'a>; 2],
-    turns: [Raw<'a>; 3],
-    last: Object<Usage<'a>>,
-    total: Object<Usage<'a>>,
+    models: [Option<Raw<'a>>; 2],
+    turns: [Option<Raw<'a>>; 3],
+    last: Option<Usage<'a>>,
+    total: Option<Usage<'a>>,
 }
 
-impl<'de> Fields<'de> for Info<'de> {
-    fn read<A: MapAccess<'de>>(&mut self, key: &[u8], map: &mut A) -> Result<(), A::Error> {
+impl<'a> Fields<'a> for Info<'a> {
+    fn read(&mut self, key: &[u8], value: &mut Cursor<'a>) -> Result<(), Malformed> {
         let [model, model_name] = &mut self.models;
         let [turn, turn_camel, id] = &mut self.turns;
         match key {
-            b"turn_id" => *turn = Some(map.next_value()?),
-            b"turnId" => *turn_camel = Some(map.next_value()?),
-            b"id" => *id = Some(map.next_value()?),
-            b"model" => *model = Some(map.next_value()?),
-            b"model_name" => *model_name = Some(map.next_value()?),
-            b"last_token_usage" => self.last = map.next_value()?,
-            b"total_token_usage" => self.total = map.next_value()?,
-            _ => skip(map)?,
+            b"turn_id" => *turn = Some(value.raw()?),
+            b"turnId" => *turn_camel = Some(value.raw()?),
+            b"id" => *id = Some(value.raw()?),
+            b"model" => *model = Some(value.raw()?),
+            b"model_name" => *model_name = Some(value.raw()?),
+            b"last_token_usage" => value.object(&mut self.last)?,
+            b"total_token_usage" => value.object(&mut self.total)?,
+            _ => value.skip()?,
         }
         Ok(())
     }
@@ -274,16 +270,16 @@ impl<'de> Fields<'de> for Info<'de> {
 
 #[derive(Default)]
 struct Usage<'a> {
-    input: Raw<'a>,
-    output: Raw<'a>,
-    cache_read: [Raw<'a>; 2],
-    cache_write: [Raw<'a>; 2],
+    input: Option<Raw<'a>>,
+    output: Option<Raw<'a>>,
+    cache_read: [Option<Raw<'a>>; 2],
+    cache_write: [Option<Raw<'a>>; 2],
 }
 
 impl Usage<'_> {
     /// The counts; `None` if there are none.
     fn counts(&self) -> Option<Counts> {
-        let first = |raws: &[Raw<'_>]| raws.iter().copied().flatten().find_map(tokens);
+        let first = |raws: &[Option<Raw<'_>>]| raws.iter().copied().flatten().find_map(tokens);
         let (input, output) = (first(&[self.input]), first(&[self.output]));
         let (cache_read, cache_write) = (first(&self.cache_read), first(&self.cache_write));
         let known = [input, output, cache_read, cache_write].iter().any(Option::is_some);
@@ -297,8 +293,8 @@ impl Usage<'_> {
     }
 }
 
-impl<'de> Fields<'de> for Usage<'de> {
-    fn read<A: MapAccess<'de>>(&mut self, key: &[u8], map: &mut A) -> Result<(), A::Error> {
+impl<'a> Fields<'a> for Usage<'a> {
+    fn read(&mut self, key: &[u8], value: &mut Cursor<'a>) -> Result<(), Malformed> {
         let [cached, cache_read] = &mut self.cache_read;
         let [cache_write, cache_creation] = &mut self.cache_write;
         let field = match key {
@@ -308,9 +304,9 @@ impl<'de> Fields<'de> for Usage<'de> {
             b"cache_read_input_tokens" => cache_read,
             b"cache_write_input_tokens" => cache_write,
             b"cache_creation_input_tokens" => cache_creation,
-            _ => return skip(map),
+            _ => return value.skip(),
         };
-        *field = Some(map.next_value()?);
+        *field = Some(value.raw()?);
         Ok(())
     }
 }
@@ -318,15 +314,15 @@ impl<'de> Fields<'de> for Usage<'de> {
 /// The fields of `source`.
 #[derive(Default)]
 struct Source {
-    sub_agent: Object<SubAgent>,
+    sub_agent: Option<SubAgent>,
 }
 
-impl<'de> Fields<'de> for Source {
-    fn read<A: MapAccess<'de>>(&mut self, key: &[u8], map: &mut A) -> Result<(), A::Error> {
+impl<'a> Fields<'a> for Source {
+    fn read(&mut self, key: &[u8], value: &mut Cursor<'a>) -> Result<(), Malformed> {
         if key != b"subagent" {
-            return skip(map);
+            return value.skip();
         }
-        self.sub_agent = map.next_value()?;
+        value.object(&mut self.sub_agent)?;
         Ok(())
     }
 }
@@ -336,9 +332,9 @@ struct SubAgent {
     thread_spawn: bool,
 }
 
-impl<'de> Fields<'de> for SubAgent {
-    fn read<A: MapAccess<'de>>(&mut self, key: &[u8], map: &mut A) -> Result<(), A::Error> {
+impl<'a> Fields<'a> for SubAgent {
+    fn read(&mut self, key: &[u8], value: &mut Cursor<'a>) -> Result<(), Malformed> {
         self.thread_spawn |= key == b"thread_spawn";
-        skip(map)
+        value.skip()
     }
 }

@@ -2,7 +2,8 @@
 
 use std::{borrow::Cow, mem, sync::LazyLock};
 
-use memchr::memmem::Finder;
+use aho_corasick::packed::Searcher;
+use memchr::memmem::{self, Finder};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -19,9 +20,18 @@ use crate::{
 /// Lines without any of these do not matter. They are values, so that spaces and the order of
 /// keys make no difference; with their quotes, as inside of a text the quotes would be escaped.
 /// Writers of JSON do not escape letters.
-static NEEDLES: LazyLock<[Finder<'static>; 4]> = LazyLock::new(|| {
-    ["\"token_count\"", "\"turn_context\"", "\"task_started\"", "\"session_meta\""].map(Finder::new)
-});
+const NEEDLES: [&str; 4] =
+    ["\"token_count\"", "\"turn_context\"", "\"task_started\"", "\"session_meta\""];
+
+/// Searches a line for all of them at once; `None` on processors without the means.
+static SEARCHER: LazyLock<Option<Searcher>> = LazyLock::new(|| Searcher::new(NEEDLES));
+
+fn has_needle(line: &[u8]) -> bool {
+    match &*SEARCHER {
+        Some(searcher) => searcher.find(line).is_some(),
+        None => NEEDLES.iter().any(|needle| memmem::find(line, needle.as_bytes()).is_some()),
+    }
+}
 
 /// Matters only directly after a `turn_context`.
 static FROM_AGENT: LazyLock<Finder<'static>> =
@@ -133,8 +143,7 @@ impl Reader {
 
 impl Parser for Reader {
     fn line(&mut self, line: &[u8], hand_on: &mut dyn FnMut(&Event<'_>)) -> Outcome {
-        let found = |needle: &Finder<'_>| needle.find(line).is_some();
-        let matters = NEEDLES.iter().any(found) || self.after_context && found(&FROM_AGENT);
+        let matters = has_needle(line) || self.after_context && FROM_AGENT.find(line).is_some();
         if !matters {
             self.after_context &= trim(line).is_empty();
             return skim_object(line);

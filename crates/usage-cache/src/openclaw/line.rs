@@ -3,38 +3,34 @@
 //! The fields that matter are kept as slices of the line, the rest is skipped without being
 //! built. So no value, whatever its type, makes a line unreadable; only what is no JSON does.
 
-use std::{borrow::Cow, fmt};
-
-use serde::{
-    Deserializer as _,
-    de::{self, MapAccess, Visitor},
-};
-use serde_json::value::RawValue;
+use std::{borrow::Cow, ops::ControlFlow};
 
 use super::usage;
 use crate::{
     Event,
-    json::{FieldName, Fields, Object, millis, name, not_null, skip, time},
+    json::{
+        Cursor, Fields, Malformed, Raw, first_fields, millis, name, not_null, read_object, time,
+    },
 };
 
 /// The fields of a line that matter.
 #[derive(Default)]
 pub(super) struct Line<'a> {
     pub(super) place: Place<'a>,
-    timestamp: Option<&'a RawValue>,
-    provider: Option<&'a RawValue>,
-    model: Option<&'a RawValue>,
-    usage: Option<&'a RawValue>,
-    message: Object<Message<'a>>,
+    timestamp: Option<Raw<'a>>,
+    provider: Option<Raw<'a>>,
+    model: Option<Raw<'a>>,
+    usage: Option<Raw<'a>>,
+    message: Option<Message<'a>>,
 }
 
 #[derive(Default)]
 struct Message<'a> {
-    timestamp: Option<&'a RawValue>,
-    provider: Option<&'a RawValue>,
-    model: Option<&'a RawValue>,
-    usage: Option<&'a RawValue>,
-    role: Option<&'a RawValue>,
+    timestamp: Option<Raw<'a>>,
+    provider: Option<Raw<'a>>,
+    model: Option<Raw<'a>>,
+    usage: Option<Raw<'a>>,
+    role: Option<Raw<'a>>,
 }
 
 /// Which event a line says that it follows.
@@ -48,9 +44,9 @@ pub(super) enum Parent<'a> {
 /// Where a line stands in the tree of a session.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Place<'a> {
-    kind: Option<&'a RawValue>,
-    id: Option<&'a RawValue>,
-    parent: Option<&'a RawValue>,
+    kind: Option<Raw<'a>>,
+    id: Option<Raw<'a>>,
+    parent: Option<Raw<'a>>,
 }
 
 impl<'a> Place<'a> {
@@ -58,9 +54,15 @@ impl<'a> Place<'a> {
     /// be long. `None` if it is something else.
     pub(super) fn read(object: &'a [u8]) -> Option<Self> {
         let mut place = Self::default();
-        let read =
-            serde_json::Deserializer::from_slice(object).deserialize_map(UntilComplete(&mut place));
-        (read.is_ok() || place.is_complete()).then_some(place)
+        first_fields(object, |key, value| {
+            match place.field(key) {
+                Some(field) => *field = Some(value.raw()?),
+                None => value.skip()?,
+            }
+            let is_complete = place.is_complete();
+            Ok(if is_complete { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        })?;
+        Some(place)
     }
 
     fn is_complete(&self) -> bool {
@@ -79,7 +81,7 @@ impl<'a> Place<'a> {
     }
 
     /// The field of a key, if it is one of them.
-    fn field(&mut self, key: &[u8]) -> Option<&mut Option<&'a RawValue>> {
+    fn field(&mut self, key: &[u8]) -> Option<&mut Option<Raw<'a>>> {
         match key {
             b"type" => Some(&mut self.kind),
             b"id" => Some(&mut self.id),
@@ -89,34 +91,10 @@ impl<'a> Place<'a> {
     }
 }
 
-/// Reads the fields of a place, and breaks off when it has all.
-struct UntilComplete<'p, 'a>(&'p mut Place<'a>);
-
-impl<'de> Visitor<'de> for UntilComplete<'_, 'de> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(key) = map.next_key::<FieldName<'de>>()? {
-            match self.0.field(&key.0) {
-                Some(field) => *field = Some(map.next_value()?),
-                None => skip(&mut map)?,
-            }
-            if self.0.is_complete() {
-                return Err(de::Error::custom("that is enough"));
-            }
-        }
-        Ok(())
-    }
-}
-
 impl<'a> Line<'a> {
     /// Reads an object; `None` if it is something else.
     pub(super) fn read(object: &'a [u8]) -> serde_json::Result<Option<Self>> {
-        serde_json::from_slice::<Object<Self>>(object).map(|line| line.0)
+        Ok(read_object(object)?)
     }
 
     /// The event that the line records, if it records one.
@@ -124,7 +102,7 @@ impl<'a> Line<'a> {
     /// That is so if it has a `message` of a user or an assistant, and that, or else the line
     /// itself, has a `usage` that says something.
     pub(super) fn event(&self) -> Option<Event<'a>> {
-        let message = self.message.0.as_ref()?;
+        let message = self.message.as_ref()?;
         let role = message.role?.get();
         if role != "\"user\"" && role != "\"assistant\"" {
             return None;
@@ -143,33 +121,33 @@ impl<'a> Line<'a> {
     }
 }
 
-impl<'de> Fields<'de> for Line<'de> {
-    fn read<A: MapAccess<'de>>(&mut self, key: &[u8], map: &mut A) -> Result<(), A::Error> {
+impl<'a> Fields<'a> for Line<'a> {
+    fn read(&mut self, key: &[u8], value: &mut Cursor<'a>) -> Result<(), Malformed> {
         if let Some(field) = self.place.field(key) {
-            *field = Some(map.next_value()?);
+            *field = Some(value.raw()?);
             return Ok(());
         }
         match key {
-            b"timestamp" => self.timestamp = Some(map.next_value()?),
-            b"provider" => self.provider = Some(map.next_value()?),
-            b"model" => self.model = Some(map.next_value()?),
-            b"usage" => self.usage = Some(map.next_value()?),
-            b"message" => self.message = map.next_value()?,
-            _ => skip(map)?,
+            b"timestamp" => self.timestamp = Some(value.raw()?),
+            b"provider" => self.provider = Some(value.raw()?),
+            b"model" => self.model = Some(value.raw()?),
+            b"usage" => self.usage = Some(value.raw()?),
+            b"message" => value.object(&mut self.message)?,
+            _ => value.skip()?,
         }
         Ok(())
     }
 }
 
-impl<'de> Fields<'de> for Message<'de> {
-    fn read<A: MapAccess<'de>>(&mut self, key: &[u8], map: &mut A) -> Result<(), A::Error> {
+impl<'a> Fields<'a> for Message<'a> {
+    fn read(&mut self, key: &[u8], value: &mut Cursor<'a>) -> Result<(), Malformed> {
         match key {
-            b"timestamp" => self.timestamp = Some(map.next_value()?),
-            b"provider" => self.provider = Some(map.next_value()?),
-            b"model" => self.model = Some(map.next_value()?),
-            b"usage" => self.usage = Some(map.next_value()?),
-            b"role" => self.role = Some(map.next_value()?),
-            _ => skip(map)?,
+            b"timestamp" => self.timestamp = Some(value.raw()?),
+            b"provider" => self.provider = Some(value.raw()?),
+            b"model" => self.model = Some(value.raw()?),
+            b"usage" => self.usage = Some(value.raw()?),
+            b"role" => self.role = Some(value.raw()?),
+            _ => value.skip()?,
         }
         Ok(())
     }

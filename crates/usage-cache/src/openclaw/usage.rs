@@ -4,12 +4,9 @@
 //! as in OpenClaw's `normalizeUsage`. Values are kept as the text of the transcript until they
 //! are needed, so that no number, however odd, makes the line unreadable.
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
-
 use crate::{
     NanoUsd, TokenCounts,
-    json::{EachField, each_field, number, tokens},
+    json::{Raw, each_field, number, tokens},
 };
 
 /// What a `usage` object says.
@@ -21,9 +18,10 @@ pub(super) struct Usage {
 }
 
 /// Reads a `usage` object; `None` if it says nothing.
-pub(super) fn read(raw: &RawValue) -> Option<Usage> {
-    let fields: Fields = serde_json::from_str(raw.get()).ok()?;
-    fields.usage()
+pub(super) fn read(raw: Raw<'_>) -> Option<Usage> {
+    let mut fields = Fields::default();
+    let is_object = each_field(raw, |key, raw| fields.offer(key, raw));
+    if is_object { fields.usage() } else { None }
 }
 
 /// A count with several spellings: the lowest rank wins.
@@ -34,7 +32,7 @@ struct Count {
 }
 
 impl Count {
-    fn offer(&mut self, rank: usize, raw: &RawValue) {
+    fn offer(&mut self, rank: usize, raw: Raw<'_>) {
         // Of a repeated key the last counts, as in JavaScript.
         if raw.get() != "null" && self.rank.is_none_or(|known| rank <= known) {
             *self = Self { rank: Some(rank), value: tokens(raw) };
@@ -115,7 +113,7 @@ impl Fields {
         Some(Usage { tokens, cache_creation_1h: self.cache_creation_1h.or_zero(), cost })
     }
 
-    fn offer(&mut self, key: &[u8], raw: &RawValue) {
+    fn offer(&mut self, key: &[u8], raw: Raw<'_>) {
         if let Some(rank) = rank(&INPUT, key) {
             self.input.offer(rank, raw);
         } else if let Some(rank) = rank(&OUTPUT, key) {
@@ -140,13 +138,13 @@ impl Fields {
         }
     }
 
-    fn offer_read_of_input(&mut self, rank: usize, raw: &RawValue) {
+    fn offer_read_of_input(&mut self, rank: usize, raw: Raw<'_>) {
         self.input_has_read |= raw.get() != "null";
         self.cache_read.offer(rank, raw);
     }
 
     /// llama.cpp reports its counts there.
-    fn offer_timings(&mut self, raw: &RawValue) {
+    fn offer_timings(&mut self, raw: Raw<'_>) {
         each_field(raw, |key, raw| match key {
             b"prompt_n" => self.input.offer(INPUT.len(), raw),
             b"predicted_n" => self.output.offer(OUTPUT.len(), raw),
@@ -154,7 +152,7 @@ impl Fields {
         });
     }
 
-    fn offer_details(&mut self, offset: usize, raw: &RawValue) {
+    fn offer_details(&mut self, offset: usize, raw: Raw<'_>) {
         each_field(raw, |key, raw| {
             if key == DETAIL_CACHE_READ.as_bytes() {
                 self.offer_read_of_input(offset, raw);
@@ -173,7 +171,7 @@ fn rank(spellings: &[&str], key: &[u8]) -> Option<usize> {
 /// Reads `usage.cost`: the amount, and whether it is certain even if it is zero.
 ///
 /// Only an object with a `total` that is not negative is a recorded cost.
-fn cost(raw: &RawValue) -> (Option<NanoUsd>, bool) {
+fn cost(raw: Raw<'_>) -> (Option<NanoUsd>, bool) {
     let (mut total, mut origin, mut component) = (None, false, false);
     each_field(raw, |key, raw| match key {
         b"total" => total = number(raw).and_then(NanoUsd::from_dollars),
@@ -189,17 +187,8 @@ fn cost(raw: &RawValue) -> (Option<NanoUsd>, bool) {
 
 /// Whether this is a number other than zero, told without computing it: it has another digit
 /// before its exponent.
-fn is_not_zero(raw: &RawValue) -> bool {
+fn is_not_zero(raw: Raw<'_>) -> bool {
     let mut digits = raw.get().bytes().take_while(|byte| !matches!(byte, b'e' | b'E'));
     let numeric = raw.get().starts_with(|first: char| first == '-' || first.is_ascii_digit());
     numeric && digits.any(|byte| (b'1'..=b'9').contains(&byte))
-}
-
-impl<'de> Deserialize<'de> for Fields {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let mut fields = Self::default();
-        deserializer
-            .deserialize_map(EachField(|key: &[u8], raw: &RawValue| fields.offer(key, raw)))?;
-        Ok(fields)
-    }
 }

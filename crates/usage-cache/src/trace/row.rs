@@ -7,10 +7,8 @@
 use std::{borrow::Cow, sync::LazyLock};
 
 use memchr::memmem::Finder;
-use serde::de::MapAccess;
-use serde_json::value::RawValue;
 
-use crate::json::{Fields, Object, name, skip};
+use crate::json::{Cursor, Fields, Malformed, Raw, name, read_object};
 
 /// What a row says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,7 +57,7 @@ fn completed(body: &[u8]) -> Option<Said<'_>> {
     if kind != Some("\"response.completed\"") {
         return None;
     }
-    let model = response.0?.model.and_then(name).filter(|model| !model.is_empty())?;
+    let model = response?.model.and_then(name).filter(|model| !model.is_empty())?;
     Some(Said::Completed { turn: turn(prefix)?, model })
 }
 
@@ -126,41 +124,41 @@ fn id(value: &[u8]) -> Option<&str> {
 struct Message<'r> {
     kind: Option<&'r str>,
     service_tier: Option<&'r str>,
-    turn: Option<&'r RawValue>,
-    model: Option<&'r RawValue>,
-    response: Object<Response<'r>>,
+    turn: Option<Raw<'r>>,
+    model: Option<Raw<'r>>,
+    response: Option<Response<'r>>,
 }
 
 #[derive(Default)]
 struct Response<'r> {
-    model: Option<&'r RawValue>,
+    model: Option<Raw<'r>>,
 }
 
 impl<'r> Message<'r> {
     fn read(json: &'r [u8]) -> Option<Self> {
-        serde_json::from_slice::<Object<Self>>(json).ok()?.0
+        read_object(json).ok()?
     }
 }
 
-impl<'de> Fields<'de> for Message<'de> {
-    fn read<A: MapAccess<'de>>(&mut self, key: &[u8], map: &mut A) -> Result<(), A::Error> {
+impl<'a> Fields<'a> for Message<'a> {
+    fn read(&mut self, key: &[u8], value: &mut Cursor<'a>) -> Result<(), Malformed> {
         match key {
-            b"type" => self.kind = Some(map.next_value::<&RawValue>()?.get()),
-            b"service_tier" => self.service_tier = Some(map.next_value::<&RawValue>()?.get()),
-            b"turn_id" => self.turn = Some(map.next_value()?),
-            b"model" => self.model = Some(map.next_value()?),
-            b"response" => self.response = map.next_value()?,
-            _ => skip(map)?,
+            b"type" => self.kind = Some(value.raw()?.get()),
+            b"service_tier" => self.service_tier = Some(value.raw()?.get()),
+            b"turn_id" => self.turn = Some(value.raw()?),
+            b"model" => self.model = Some(value.raw()?),
+            b"response" => value.object(&mut self.response)?,
+            _ => value.skip()?,
         }
         Ok(())
     }
 }
 
-impl<'de> Fields<'de> for Response<'de> {
-    fn read<A: MapAccess<'de>>(&mut self, key: &[u8], map: &mut A) -> Result<(), A::Error> {
+impl<'a> Fields<'a> for Response<'a> {
+    fn read(&mut self, key: &[u8], value: &mut Cursor<'a>) -> Result<(), Malformed> {
         match key {
-            b"model" => self.model = Some(map.next_value()?),
-            _ => skip(map)?,
+            b"model" => self.model = Some(value.raw()?),
+            _ => value.skip()?,
         }
         Ok(())
     }
