@@ -36,6 +36,10 @@ fn is_worth_compacting(live_bytes: u64, garbage_bytes: u64) -> bool {
     GARBAGE_BYTES_MIN < garbage_bytes && live_bytes + live_bytes / 4 < garbage_bytes
 }
 
+/// That takes a look at all entries, so it is done first and then when the file is longer by this
+/// part.
+const JUDGED_AGAIN_AFTER: u64 = 8;
+
 /// How much is handed to the file system at once when the file is replaced.
 const WRITE_BYTES: usize = 256 * 1024;
 
@@ -56,6 +60,8 @@ pub(crate) struct Saver<'d> {
     sums: u64,
     /// What the last line on disk says, if that all is known.
     complete: Option<Complete>,
+    /// How long the file was when it was last judged whether it is worth compacting.
+    judged_bytes: u64,
     written: Written,
 }
 
@@ -89,7 +95,17 @@ impl<'d> Saver<'d> {
         temp::sweep_orphans(dir, host.processes, host.clock.now()).ok();
         let written = Written::default();
         let (name, on_disk, sums) = (name.to_owned(), loaded.on_disk, loaded.sums);
-        Ok(Some(Self { dir, name, guard, owner, on_disk, sums, complete: None, written }))
+        Ok(Some(Self {
+            dir,
+            name,
+            guard,
+            owner,
+            on_disk,
+            sums,
+            complete: None,
+            judged_bytes: 0,
+            written,
+        }))
     }
 
     /// Whether the file is still as it was loaded.
@@ -204,9 +220,12 @@ impl<'d> Saver<'d> {
         let all_found = found.filter(|_| has_all && knows_all(entries, &saved));
         let (sums, complete) = complete(&mut lines, self.sums, all_found);
         let new_len = seen.size_bytes + lines.len() as u64;
-        let live = live_bytes(entries, &saved);
-        if is_worth_compacting(live, new_len.saturating_sub(live)) {
-            return self.replace(entries, models, found);
+        if self.judged_bytes + self.judged_bytes / JUDGED_AGAIN_AFTER <= new_len {
+            self.judged_bytes = new_len;
+            let live = live_bytes(entries, &saved);
+            if is_worth_compacting(live, new_len.saturating_sub(live)) {
+                return self.replace(entries, models, found);
+            }
         }
         // If this fails half-way, what is on disk is unknown until the file is replaced.
         self.on_disk = OnDisk::InDoubt;
