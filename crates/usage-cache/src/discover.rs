@@ -114,22 +114,29 @@ pub(crate) fn discover(
     places: &[Place],
     threads: usize,
 ) -> Discovery {
-    let mut search = Search {
-        fs,
-        clock,
-        found: Discovery::default(),
-        seen: HashSet::new(),
-        walked: HashSet::new(),
-        dirs_in: HashMap::new(),
-        looks: Vec::new(),
+    let find = |hand_over: &mut dyn FnMut(Look)| {
+        let mut search = Search {
+            fs,
+            clock,
+            found: Discovery::default(),
+            seen: HashSet::new(),
+            walked: HashSet::new(),
+            dirs_in: HashMap::new(),
+            hand_over,
+        };
+        for place in places {
+            search.found.sources.push(place.source);
+            search.look_in(place);
+        }
+        search.found
     };
-    for place in places {
-        search.found.sources.push(place.source);
-        search.look_in(place);
-    }
-    let Search { found: mut discovery, looks, .. } = search;
+    let (mut discovery, looked) =
+        parallel::map_meanwhile(threads, LOOKS_BEFORE_THREADS, find, |look| look.carry_out(fs));
     discovery.tell_agents_with_databases();
-    discovery.look_at(fs, &looks, threads);
+    discovery.found.reserve_exact(looked.iter().map(|looked| looked.found.len()).sum());
+    for looked in looked {
+        discovery.take(looked);
+    }
     discovery
 }
 
@@ -171,21 +178,34 @@ struct Search<'f> {
     walked: HashSet<FileId>,
     /// The directories in those that were listed and that another pattern may come through.
     dirs_in: HashMap<PathBuf, Vec<(OsString, Via)>>,
-    looks: Vec<Look>,
+    /// Takes what is to be looked at; others look while the search goes on.
+    hand_over: &'f mut dyn FnMut(Look),
 }
 
 /// Names in a directory that are to be looked at.
 struct Look {
     /// Index into [`Discovery::dirs`].
     dir: usize,
+    path: PathBuf,
     names: Vec<OsString>,
+}
+
+/// What came of that.
+#[derive(Default)]
+struct Looked {
+    found: Vec<Found>,
+    /// The directory, if it can no longer be opened.
+    unlisted: Option<PathBuf>,
+    /// Transcripts that exist but could not be looked at.
+    hidden: Vec<PathBuf>,
+    errors: Vec<FsError>,
 }
 
 /// A thread opens the directory once for so many names.
 const NAMES_PER_LOOK: usize = 256;
 
 /// For less, another thread costs more than it saves.
-const LOOKS_PER_THREAD: usize = 8;
+const LOOKS_BEFORE_THREADS: usize = 8;
 
 /// How a directory was come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -335,10 +355,13 @@ impl Search<'_> {
             }
         }
         let dir = self.found.dirs.len();
+        let mut names = names.into_iter().peekable();
+        while names.peek().is_some() {
+            let names = names.by_ref().take(NAMES_PER_LOOK).collect();
+            (self.hand_over)(Look { dir, path: path.clone(), names });
+        }
         let (holds, has_database) = (Holds::Files, false);
         self.found.dirs.push(FoundDir { source, holds, path, has_database });
-        let looks = names.chunks(NAMES_PER_LOOK);
-        self.looks.extend(looks.map(|names| Look { dir, names: names.to_vec() }));
         subdirs
     }
 
@@ -411,43 +434,121 @@ impl Discovery {
         }
     }
 
-    /// Looks at each name once. What has vanished since the listing is not there.
-    fn look_at(&mut self, fs: &dyn Fs, looks: &[Look], threads: usize) {
-        let dirs = &self.dirs;
-        let looked =
-            parallel::map(looks, threads, LOOKS_PER_THREAD, |look| {
-                let dir = dirs.get(look.dir)?;
-                Some(fs.open_dir(&dir.path).map(|handle| {
-                    look.names.iter().map(|name| handle.stat(name)).collect::<Vec<_>>()
-                }))
-            });
-        for (Look { dir, names }, stats) in looks.iter().zip(looked) {
-            match stats {
-                Some(Ok(stats)) => {
-                    for (name, stat) in names.iter().zip(stats) {
-                        self.take(*dir, name, stat);
-                    }
-                }
-                Some(Err(error)) if !error.is_not_found() => {
-                    let path = self.dirs.get(*dir).map(|dir| dir.path.clone());
-                    self.unlisted.extend(path);
-                    self.errors.push(error);
-                }
-                Some(Err(_)) | None => (),
-            }
+    /// Forgets transcripts that were moved while they were looked for, from a directory that was
+    /// looked at to one that was listed later: they were found in both, and would count twice.
+    pub(crate) fn forget_moved(&mut self, fs: &dyn Fs) {
+        let mut ids: Vec<FileId> = self.found.iter().map(|found| found.stat.id).collect();
+        ids.sort_unstable();
+        let twice = ids.windows(2).filter(|ids| matches!(ids, [one, other] if one == other));
+        let twice: HashSet<FileId> = twice.flatten().copied().collect();
+        if twice.is_empty() {
+            return;
         }
+        let dirs = &self.dirs;
+        self.found.retain(|Found { dir, name, stat }| {
+            let Some(dir) = dirs.get(*dir).filter(|_| twice.contains(&stat.id)) else {
+                return true;
+            };
+            // Two names of one file are still there, now that everything is listed.
+            let again = fs.open_dir(&dir.path).and_then(|dir| dir.stat(name));
+            !again.is_err_and(|error| error.is_not_found())
+        });
     }
 
-    fn take(&mut self, dir: usize, name: &OsStr, stat: Result<Stat, FsError>) {
-        match stat {
-            Ok(stat) => self.found.push(Found { dir, name: name.to_owned(), stat }),
-            Err(error) if error.is_not_found() => (),
+    fn take(&mut self, looked: Looked) {
+        let Looked { found, unlisted, hidden, errors } = looked;
+        self.found.extend(found);
+        self.unlisted.extend(unlisted);
+        self.hidden.extend(hidden);
+        self.errors.extend(errors);
+    }
+}
+
+impl Look {
+    /// Looks at each name once. What has vanished since the listing is not there.
+    fn carry_out(self, fs: &dyn Fs) -> Looked {
+        let Self { dir, path, names } = self;
+        let mut looked = Looked::default();
+        let handle = match fs.open_dir(&path) {
+            Ok(handle) => handle,
+            Err(error) if error.is_not_found() => return looked,
             Err(error) => {
-                self.errors.push(error);
-                if let Some(dir) = self.dirs.get(dir) {
-                    self.hidden.insert(dir.path.join(name));
+                let (unlisted, errors) = (Some(path), vec![error]);
+                return Looked { unlisted, errors, ..looked };
+            }
+        };
+        looked.found.reserve_exact(names.len());
+        for name in names {
+            match handle.stat(&name) {
+                Ok(stat) => looked.found.push(Found { dir, name, stat }),
+                Err(error) if error.is_not_found() => (),
+                Err(error) => {
+                    looked.errors.push(error);
+                    looked.hidden.push(path.join(name));
                 }
             }
+        }
+        looked
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use common_fs::sim::Sim;
+
+    use super::*;
+    use crate::OpenClaw;
+
+    #[test]
+    fn what_is_moved_meanwhile_is_found_once() {
+        let sim = Sim::new();
+        let path = |name: &str| PathBuf::from("/h/agents/a/sessions").join(name);
+        sim.fs.make_dir(path("archive"));
+        sim.fs.put(path("moved.jsonl"), b"");
+        sim.fs.put(path("linked.jsonl"), b"");
+        sim.fs.put(path("another.jsonl"), b"");
+        let dir = sim.fs.open_dir(&path("")).unwrap();
+        dir.link("linked.jsonl".as_ref(), "twice.jsonl".as_ref()).unwrap();
+        let places = [Place::new(&OpenClaw, "/h")];
+        let mut discovery = discover(&sim.fs, sim.host().clock, &places, 1);
+        let archived = path("archive/moved.jsonl.deleted.2026-02-05T12-04-05.006Z");
+        sim.fs.rename(path("moved.jsonl"), &archived);
+        // Who looks while others list has found it before, and finds it again.
+        let mut later = discover(&sim.fs, sim.host().clock, &places, 1);
+        later.found.retain(|found| found.name.as_encoded_bytes().starts_with(b"moved"));
+        discovery.found.append(&mut later.found);
+        assert_eq!(discovery.found.len(), 5);
+        discovery.forget_moved(&sim.fs);
+        let mut found: Vec<PathBuf> =
+            discovery.found.iter().map(|found| discovery.path(found)).collect();
+        found.sort();
+        let [another, linked, twice] = ["another.jsonl", "linked.jsonl", "twice.jsonl"].map(path);
+        assert_eq!(found, [another, archived, linked, twice]);
+    }
+
+    #[test]
+    fn what_is_found_does_not_depend_on_threads() {
+        let sim = Sim::new();
+        for (agent, files) in [("a", 3 * NAMES_PER_LOOK), ("b", 0), ("c", NAMES_PER_LOOK + 1)] {
+            let dir = format!("/h/agents/{agent}/sessions");
+            sim.fs.make_dir(&dir);
+            (0..files).for_each(|file| sim.fs.put(format!("{dir}/{file}.jsonl"), b""));
+        }
+        for agent in 0..2 * LOOKS_BEFORE_THREADS {
+            sim.fs.make_dir(format!("/h/agents/one-{agent}/sessions"));
+            sim.fs.put(format!("/h/agents/one-{agent}/sessions/x.jsonl"), b"");
+        }
+        let places = [Place::new(&OpenClaw, "/h")];
+        let found = |threads| {
+            let discovery = discover(&sim.fs, sim.host().clock, &places, threads);
+            let found: Vec<PathBuf> =
+                discovery.found.iter().map(|found| discovery.path(found)).collect();
+            (found, discovery.key().unwrap())
+        };
+        let expected = found(1);
+        assert_eq!(expected.0.len(), 4 * NAMES_PER_LOOK + 1 + 2 * LOOKS_BEFORE_THREADS);
+        for threads in [2, 3, 8] {
+            assert_eq!(found(threads), expected, "{threads} threads");
         }
     }
 }

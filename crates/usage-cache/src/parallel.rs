@@ -1,4 +1,6 @@
-//! The same work on many things, on several threads, in no more than two ways.
+//! The same work on many things, on several threads, in no more than three ways.
+
+mod meanwhile;
 
 use std::{
     ops::ControlFlow,
@@ -7,6 +9,8 @@ use std::{
         mpsc,
     },
 };
+
+pub(crate) use meanwhile::map_meanwhile;
 
 /// Applies `work` to each item; the results are in the order of the items. No thread is started
 /// for less than `items_min` of them.

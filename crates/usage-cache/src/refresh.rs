@@ -176,12 +176,15 @@ pub(crate) fn open_unlisted(
 ///
 /// If nothing has changed, each transcript is looked at once, the cache and the
 /// [saved](crate::remember) facts are read once, and nothing else is opened, and nothing written.
+/// The cache is checked then, and not kept: what is asked that the facts do not tell is read from
+/// the file, which stays open, when it is asked. Should somebody damage that file in between,
+/// [`UsageCache::status`] says that it cannot be read, and how many transcripts are not counted.
 pub fn refresh(host: Host<'_>, options: &Options, on_progress: OnProgress<'_>) -> Refreshed {
     let started = host.clock.monotonic();
     let discovery = discover_files(host, options);
-    let found = discovery.key();
-    let cache = &options.locations.cache;
-    if let Some(lines) = found.and_then(|found| store::read_if_complete(host, cache, found)) {
+    let (cache, threads) = (&options.locations.cache, options.threads.get());
+    let open = |found| store::open_if_complete(host, cache, found, threads);
+    if let Some(lines) = discovery.key().and_then(open) {
         return unchanged(host, options, lines, discovery, on_progress, started);
     }
     let (mut loaded, mut discovery, mut plan) = load_and_compare(host, options, discovery);
@@ -267,9 +270,9 @@ fn unchanged(
     let (updated, flow) = read_trace(host, options, flow, progress, on_progress);
     let Updated { turns, status: trace, problems } = updated;
     let complete = lines.complete();
-    let memo = complete.and_then(|complete| saved::recall(host, options, complete, turns.key()));
+    let memo = saved::recall(host, options, complete, turns.key());
     let unread = Unread { lines, discovery, trace };
-    let usage = UsageCache::unread(unread, turns, complete, memo);
+    let usage = UsageCache::unread(unread, turns, memo);
     let elapsed = host.clock.monotonic().saturating_sub(started);
     let work = Work { elapsed, ..Work::default() };
     let problems = problems.into_iter().map(CacheProblem::Turns).collect();
@@ -307,6 +310,7 @@ fn load_and_compare(
     mut discovery: Discovery,
 ) -> (Loaded, Discovery, Plan) {
     let loaded = load(host, options);
+    discovery.forget_moved(host.fs);
     sessions::list(databases(options), &mut discovery, &loaded.entries);
     let mut plan = reconcile::reconcile(&loaded.entries, &discovery);
     if !plan.gone.is_empty() {
@@ -325,6 +329,7 @@ pub(crate) fn load(host: Host<'_>, options: &Options) -> Loaded {
 
 fn discover(host: Host<'_>, options: &Options, entries: &Entries) -> Discovery {
     let mut discovery = discover_files(host, options);
+    discovery.forget_moved(host.fs);
     sessions::list(databases(options), &mut discovery, entries);
     discovery
 }

@@ -18,7 +18,7 @@ use std::{
 
 use common_fs::{Access, FileId, FsError, Host, open_parent};
 
-pub(crate) use complete::{Lines, last_complete, read_if_complete};
+pub(crate) use complete::{Lines, last_complete, open_if_complete};
 pub(crate) use format::{Complete, Names, imported_line, read_imported};
 pub(crate) use load::{Loaded, is_trusted, load};
 pub use problem::{CacheProblem, SaveError};

@@ -47,7 +47,7 @@ struct Recalled {
 }
 
 /// All that was found is known, from these lines.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Unread {
     pub(crate) lines: Lines,
     pub(crate) discovery: Discovery,
@@ -67,6 +67,8 @@ struct Known {
     /// and among those that exist. A transcript that is gone may tell what a fork of it began
     /// with; the answer about those that exist must not depend on that.
     resolution_of_present: OnceLock<Resolution>,
+    /// It was all there when it was checked, and could not be read when it was asked for.
+    is_lost: bool,
 }
 
 /// How complete the answers are.
@@ -140,15 +142,25 @@ impl Freshness {
 impl Unread {
     fn read(self) -> Known {
         let Self { lines, mut discovery, trace } = self;
-        let (mut entries, models) = lines.read();
+        let read = lines.read();
+        let is_lost = read.is_err();
+        let (mut entries, models) = read.unwrap_or_else(|error| {
+            discovery.errors.push(error);
+            Default::default()
+        });
         entries.forget_others(&discovery.sources);
         sessions::list_known(&mut discovery, &entries);
         let Plan { standing, .. } = reconcile(&entries, &discovery);
-        Known::new(entries, models, discovery, standing, false, trace)
+        Known { is_lost, ..Known::new(entries, models, discovery, standing, false, trace) }
     }
 }
 
 impl Known {
+    fn nothing() -> Self {
+        let (discovery, standing) = (Discovery::default(), Standing::default());
+        Self::new(Entries::default(), Models::default(), discovery, standing, false, None)
+    }
+
     fn new(
         entries: Entries,
         models: Models,
@@ -162,8 +174,16 @@ impl Known {
         let status = Status::new(&entries, &scope, discovery, standing, refreshing);
         let imported = placed.iter().map(|placed| placed.entries.values().count() as u64);
         let status = Status { trace, imported_files: imported.sum(), ..status };
-        let (resolution, resolution_of_present) = (OnceLock::new(), OnceLock::new());
-        Self { entries, placed, models, scope, status, resolution, resolution_of_present }
+        Self {
+            entries,
+            placed,
+            models,
+            scope,
+            status,
+            resolution: OnceLock::new(),
+            resolution_of_present: OnceLock::new(),
+            is_lost: false,
+        }
     }
 
     /// The directories that count, each with its entries, and the ledger that they come from if
@@ -201,12 +221,8 @@ impl UsageCache {
         Self { complete, ..self }
     }
 
-    pub(crate) fn unread(
-        mut unread: Unread,
-        turns: PriorityTurns,
-        complete: Option<Complete>,
-        memo: Option<Memo>,
-    ) -> Self {
+    pub(crate) fn unread(mut unread: Unread, turns: PriorityTurns, memo: Option<Memo>) -> Self {
+        let complete = Some(unread.lines.complete());
         let recalled = memo.map(|Memo { facts, counts, .. }| {
             let roots = unread.discovery.roots.clone();
             Recalled { facts, status: counts.status(roots, unread.trace.take()) }
@@ -218,22 +234,27 @@ impl UsageCache {
     /// What facts at these prices are made of, if that has a name.
     pub(crate) fn basis(&self, gone: Gone, prices: &Prices) -> Option<Basis> {
         let (turns, prices) = (self.turns.key(), prices.key());
-        self.complete.map(|complete| Basis { complete, turns, prices, gone })
+        self.complete().map(|complete| Basis { complete, turns, prices, gone })
     }
 
     pub(crate) fn saved_facts(&self) -> Option<&Facts> {
         self.recalled.as_ref().map(|recalled| &recalled.facts)
     }
 
+    /// What the cache file says last, if it knows all of this and nothing else.
     pub(crate) fn complete(&self) -> Option<Complete> {
-        self.complete
+        self.complete.filter(|_| !self.is_lost())
+    }
+
+    fn is_lost(&self) -> bool {
+        self.known.get().is_some_and(|known| known.is_lost)
     }
 
     fn known(&self) -> &Known {
         self.known.get_or_init(|| {
             let unread = self.unread.lock().unwrap_or_else(PoisonError::into_inner).take();
             // Whoever takes it out puts what it says in its place.
-            unread.unwrap_or_default().read()
+            unread.map_or_else(Known::nothing, Unread::read)
         })
     }
 
@@ -244,16 +265,24 @@ impl UsageCache {
 
     /// How complete the answers are.
     pub fn status(&self) -> &Status {
-        self.recalled.as_ref().map_or_else(|| &self.known().status, |recalled| &recalled.status)
+        self.recalled_status().unwrap_or_else(|| &self.known().status)
+    }
+
+    /// How complete the facts are that were saved, unless something was asked that they do not
+    /// tell, and is lost.
+    fn recalled_status(&self) -> Option<&Status> {
+        self.recalled.as_ref().filter(|_| !self.is_lost()).map(|recalled| &recalled.status)
     }
 
     /// The same, to be kept.
     pub fn into_status(self) -> Status {
-        if let Some(Recalled { status, .. }) = self.recalled {
+        if self.recalled_status().is_some()
+            && let Some(Recalled { status, .. }) = self.recalled
+        {
             return status;
         }
         self.known();
-        self.known.into_inner().unwrap_or_else(|| Unread::default().read()).status
+        self.known.into_inner().unwrap_or_else(Known::nothing).status
     }
 
     /// The paths of the transcripts that exist no more, sorted.

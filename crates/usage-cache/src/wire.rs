@@ -15,7 +15,7 @@ use serde::Serialize;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 /// `,"sum":"0123456789abcdef"}`
-const SUM_BYTES: usize = 26;
+pub(crate) const SUM_BYTES: usize = 26;
 
 /// A line to be written, with its line end.
 pub(crate) struct Sealed {

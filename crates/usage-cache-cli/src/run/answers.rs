@@ -73,13 +73,17 @@ impl Answers {
 
     /// Keeps what most reports are made of, for the next one and for `statusline`. Whoever has read
     /// something writes no more than what is new.
-    pub(super) fn remember(&self, locations: &Locations, query: &Query, prices: Option<&Path>) {
+    ///
+    /// That is the last that is done with them.
+    pub(super) fn remember(self, locations: &Locations, query: &Query, prices: Option<&Path>) {
         if let Known::Refreshed { usage, scanned_files: 0 } = &self.known
             && prices.is_none()
             && query.gone == Gone::Include
         {
             remember(locations, usage, &self.facts);
         }
+        // The process ends and gives all memory back at once, rather than name by name.
+        std::mem::forget(self);
     }
 }
 

@@ -25,7 +25,9 @@ impl UsageCache {
         if let Some(facts) = self.saved_facts().filter(|facts| facts.basis() == basis) {
             return facts.clone();
         }
-        Facts { basis, ..self.made_facts(gone, prices) }
+        let facts = self.made_facts(gone, prices);
+        // What they were to be made of may turn out to be lost.
+        Facts { basis: self.basis(gone, prices), ..facts }
     }
 
     fn made_facts(&self, gone: Gone, prices: &Prices) -> Facts {

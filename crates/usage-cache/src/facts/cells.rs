@@ -1,6 +1,8 @@
 //! Sums, each of a place, a quarter of an hour, a model and a kind, in few bytes: there can be
 //! hundreds of thousands, and every report reads all of them.
 
+use std::sync::Arc;
+
 use common_fs::Timestamp;
 
 use crate::{
@@ -107,7 +109,8 @@ impl Cell {
 /// Cells, sorted and with unique keys.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Cells {
-    bytes: Vec<u8>,
+    /// Whoever asks for facts that were saved gets them without a copy.
+    bytes: Arc<Vec<u8>>,
 }
 
 const HAS_QUARTER: u8 = 16;
@@ -131,12 +134,12 @@ impl Cells {
         for cell in &cells {
             last.put(&mut bytes, cell);
         }
-        Self { bytes }
+        Self { bytes: Arc::new(bytes) }
     }
 
     /// Cells that were [written](Self::bytes) earlier; `None` if these bytes are none.
     pub(super) fn from_bytes(bytes: Vec<u8>) -> Option<Self> {
-        let cells = Self { bytes };
+        let cells = Self { bytes: Arc::new(bytes) };
         let mut iter = cells.iter();
         iter.by_ref().for_each(drop);
         iter.rest.is_empty().then_some(cells)
@@ -291,7 +294,7 @@ mod tests {
 
         #[test]
         fn any_bytes_are_read_without_harm(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-            Cells { bytes: bytes.clone() }.iter().for_each(drop);
+            Cells { bytes: Arc::new(bytes.clone()) }.iter().for_each(drop);
             drop(Cells::from_bytes(bytes));
         }
     }

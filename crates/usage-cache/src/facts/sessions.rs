@@ -1,6 +1,9 @@
 //! The sessions that facts are about, packed until somebody asks for them: most reports do not.
 
-use std::{collections::HashMap, sync::OnceLock};
+use std::{
+    collections::HashMap,
+    sync::{Arc, OnceLock},
+};
 
 use super::{Session, SourceFacts};
 use crate::varint::{put, take};
@@ -9,20 +12,20 @@ use crate::varint::{put, take};
 #[derive(Clone, Debug, Default)]
 pub(super) struct Sessions {
     list: OnceLock<Vec<Session>>,
-    /// The same, as long as nobody has asked for it.
-    packed: Vec<u8>,
+    /// The same, as long as nobody has asked for it. It is shared, as cells are.
+    packed: Arc<Vec<u8>>,
 }
 
 impl Sessions {
     pub(super) fn new(list: Vec<Session>) -> Self {
-        Self { list: OnceLock::from(list), packed: Vec::new() }
+        Self { list: OnceLock::from(list), packed: Arc::default() }
     }
 
     /// Sessions that were [packed](Self::packed) earlier; `None` if these bytes are none.
     pub(super) fn from_packed(packed: Vec<u8>, sources: &[SourceFacts]) -> Option<Self> {
         let mut unpacking = Unpacking::new(&packed, sources);
         while unpacking.next().ok()?.is_some() {}
-        Some(Self { list: OnceLock::new(), packed })
+        Some(Self { list: OnceLock::new(), packed: Arc::new(packed) })
     }
 
     /// The sessions of these sources, in as few bytes as they need.

@@ -88,8 +88,9 @@ pub(crate) fn open_cache<'d>(
             plan = reconcile::reconcile(&loaded.entries, &discovery);
         }
         saver = Some(opened);
-        let cache = &options.locations.cache;
-        let is_known = |found: &Key| store::read_if_complete(host, cache, *found).is_some();
+        let (cache, threads) = (&options.locations.cache, options.threads.get());
+        let is_known =
+            |found: &Key| store::open_if_complete(host, cache, *found, threads).is_some();
         found = discovery.key().filter(is_known);
     }
     let standing = plan.standing;

@@ -17,7 +17,8 @@ use crate::{
     wire::{fold_sum, fold_sums},
 };
 
-const RECORD_LIMITS: Limits = Limits { line_bytes_max: RECORD_BYTES_MAX, lookback_bytes: 0 };
+pub(super) const RECORD_LIMITS: Limits =
+    Limits { line_bytes_max: RECORD_BYTES_MAX, lookback_bytes: 0 };
 
 /// What the cache file holds.
 #[derive(Default)]
@@ -110,7 +111,7 @@ pub(super) struct Reading {
     sources: Names,
     /// Lines with the right sum.
     records: u64,
-    damaged: u64,
+    pub(super) damaged: u64,
 }
 
 impl Reading {

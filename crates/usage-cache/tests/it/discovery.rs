@@ -1,9 +1,9 @@
 //! Where transcripts are found, and what places that cannot be looked at mean.
 
-use common_fs::{Op, observe::Errno, sim::Faults};
+use common_fs::{Host, Op, observe::Errno, sim::Faults};
 use usage_cache::{Freshness, OpenClaw, Place, RootState};
 
-use crate::world::{SESSIONS, World, answer, path, tokens};
+use crate::world::{SESSIONS, World, answer, path, refresh, tokens};
 
 #[test]
 fn all_agents_are_looked_at_and_links_count_once() {
@@ -136,6 +136,28 @@ fn a_file_that_cannot_be_looked_at_keeps_its_history() {
     let (denied, _) = world.refresh_with(Faults::none().fail(looked, Errno::IO));
     let status = denied.usage.status();
     assert_eq!((tokens(&denied.usage), status.gone_files, status.unverified_files), (1, 0, 1));
+}
+
+#[test]
+fn a_directory_may_go_between_listing_and_looking() {
+    let world = World::new();
+    world.put("a.jsonl", answer(1));
+    world.wait();
+    world.refreshed();
+    let (_, faults) = world.refresh_with(Faults::none());
+    let opened = (Op::OpenDir, SESSIONS.into());
+    let again = faults.trace().iter().rposition(|call| *call == opened).unwrap();
+    let (denied, _) = world.refresh_with(Faults::none().fail(again, Errno::ACCESS));
+    // It seems to be gone, so it is looked for once more.
+    assert_eq!((tokens(&denied.usage), denied.work.scanned_files), (1, 0));
+    assert_eq!(denied.usage.status().freshness, Freshness::Fresh);
+    // It vanishes, with all that is in it.
+    let fs = world.sim.fs.clone();
+    let hooked = world.hooked((Op::OpenDir, 1), SESSIONS, move || fs.rename(SESSIONS, "/away"));
+    let vanished = refresh(Host { fs: &hooked, ..world.sim.host() }, &world.options);
+    let status = vanished.usage.status();
+    assert_eq!((tokens(&vanished.usage), status.gone_files, status.unverified_files), (1, 1, 0));
+    assert_eq!(status.freshness, Freshness::Fresh);
 }
 
 #[test]
