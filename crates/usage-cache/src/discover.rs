@@ -3,13 +3,13 @@
 mod key;
 
 use std::{
-    collections::{HashMap, HashSet},
     ffi::{OsStr, OsString},
     io::ErrorKind,
     path::{Path, PathBuf},
 };
 
 use common_fs::{Clock, Dir, DirEntry, FileId, FileKind, Fs, FsError, Stat, follow_links};
+use foldhash::{HashMap, HashMapExt as _, HashSet, HashSetExt as _};
 
 use crate::{
     DatabaseStatus, Name, Origin, Place, Source, TranscriptName, openclaw, parallel,

@@ -1,11 +1,12 @@
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     ffi::{OsStr, OsString},
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use common_fs::FileId;
+use foldhash::HashMap;
 
 use crate::{
     Key, Name, Source, ledger::ImportedSet, sessions::KnownDatabase, transcript::Transcript,

@@ -5,9 +5,8 @@
 //! whichever of the transcripts are there. An event takes some twenty bytes, of which eight are
 //! its identity.
 
-use std::collections::HashMap;
-
 use common_fs::Timestamp;
+use foldhash::{HashMap, HashMapExt as _};
 
 use crate::{
     Event, Key, NanoUsd, ServiceTier, TokenCounts,

@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use foldhash::HashMap;
 
 /// Which model answered, in the words of the transcript.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

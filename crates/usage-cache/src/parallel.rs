@@ -39,7 +39,7 @@ pub(crate) fn join<R>(handle: std::thread::ScopedJoinHandle<'_, R>) -> R {
 }
 
 /// How many messages may wait per thread.
-const WAITING: usize = 4;
+const WAITING: usize = 16;
 
 /// Lets each item be worked on, and hands all messages of that work to `take`, on the calling
 /// thread, until it breaks off.

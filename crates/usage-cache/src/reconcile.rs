@@ -2,12 +2,12 @@
 
 use std::{
     cmp::Reverse,
-    collections::{HashMap, HashSet},
     ffi::OsStr,
     path::{Path, PathBuf},
 };
 
 use common_fs::{FileId, FsError, Timestamp};
+use foldhash::{HashMap, HashMapExt as _, HashSet, HashSetExt as _};
 
 use crate::{
     Name, Source, TranscriptName, archived,

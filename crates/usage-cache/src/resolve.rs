@@ -10,12 +10,9 @@ mod inherited;
 mod repeated;
 mod stored_twice;
 
-use std::{
-    borrow::Cow,
-    collections::{HashMap, HashSet},
-    ffi::OsStr,
-    path::Path,
-};
+use std::{borrow::Cow, ffi::OsStr, path::Path};
+
+use foldhash::{HashMap, HashSet};
 
 use crate::{
     Key, TokenCounts, archived,

@@ -1,7 +1,6 @@
-use std::{
-    collections::HashSet,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
+
+use foldhash::HashSet;
 
 use crate::{
     Source,

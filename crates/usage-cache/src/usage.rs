@@ -1,11 +1,11 @@
 use std::{
-    collections::HashMap,
     ffi::{OsStr, OsString},
     path::{Path, PathBuf},
     sync::{Mutex, OnceLock, PoisonError},
 };
 
 use common_fs::{FsError, Timestamp};
+use foldhash::HashMap;
 
 use crate::{
     DatabaseStatus, Facts, Gone, Key, Name, Prices, TranscriptName,

@@ -125,7 +125,7 @@ impl Facts {
             let is_over = |open: &Open<'_>| QUARTERS_PER_BLOCK <= quarter.0 - open.start.0;
             if open.get(&*source.name).is_none_or(is_over) {
                 let start = Quarter(quarter.0 - quarter.0.rem_euclid(QUARTERS_PER_HOUR));
-                let new = Open { start, times, by_model: ByModel::new() };
+                let new = Open { start, times, by_model: ByModel::default() };
                 let over = open.insert(&source.name, new);
                 blocks.extend(over.and_then(|over| block(&source.name, over)));
             }

@@ -1,4 +1,6 @@
-use std::{borrow::Cow, collections::HashMap, ffi::OsStr, path::Path};
+use std::{borrow::Cow, ffi::OsStr, path::Path};
+
+use foldhash::{HashMap, HashMapExt as _};
 
 use super::{
     Facts, Session, SourceFacts,

@@ -1,10 +1,7 @@
-use std::{
-    cmp::Reverse,
-    collections::{BTreeMap, HashSet},
-    ptr,
-};
+use std::{cmp::Reverse, collections::BTreeMap, ptr};
 
 use common_fs::Timestamp;
+use foldhash::HashSet;
 
 use super::{Cell, Days, Facts, Placed, Session, summary::sum};
 use crate::{Model, ModelUsage, NanoUsd, Query, Usage};

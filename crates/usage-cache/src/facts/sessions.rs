@@ -1,9 +1,8 @@
 //! The sessions that facts are about, packed until somebody asks for them: most reports do not.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, OnceLock},
-};
+use std::sync::{Arc, OnceLock};
+
+use foldhash::HashMap;
 
 use super::{Session, SourceFacts};
 use crate::varint::{put, take};

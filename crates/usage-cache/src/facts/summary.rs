@@ -1,7 +1,6 @@
-use std::{
-    collections::{BTreeMap, HashMap},
-    hash::Hash,
-};
+use std::{collections::BTreeMap, hash::Hash};
+
+use foldhash::HashMap;
 
 use super::{Days, Facts, Kind};
 use crate::{
@@ -32,7 +31,7 @@ impl Facts {
         let mut days = Days::new(query);
         let mut daily: BTreeMap<Day, ByModel<'_>> = BTreeMap::new();
         let mut sources: BTreeMap<&str, Usage> = BTreeMap::new();
-        let mut unpriced = ByModel::new();
+        let mut unpriced = ByModel::default();
         let [mut untimed, mut gone, mut imported, mut abandoned] = [Usage::default(); 4];
         for placed in self.cells(query) {
             let (usage, kind) = (placed.cell.usage(), placed.cell.key.kind);

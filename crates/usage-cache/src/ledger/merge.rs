@@ -1,8 +1,9 @@
 //! What an import adds to what is known.
 
-use std::{collections::HashMap, ffi::OsStr, path::Path, sync::Arc};
+use std::{ffi::OsStr, path::Path, sync::Arc};
 
 use common_fs::Timestamp;
+use foldhash::{HashMap, HashMapExt as _};
 
 use super::{Imported, Origin, is_version, place::path_here, session};
 use crate::{

@@ -1,11 +1,11 @@
 use std::{
     cell::RefCell,
-    collections::HashMap,
     os::unix::ffi::OsStrExt as _,
     path::{Path, PathBuf},
 };
 
 use common_fs::Timestamp;
+use foldhash::HashMap;
 
 use super::{Price, PriceList, estimate, list::Dated};
 use crate::{
@@ -74,7 +74,7 @@ impl Prices {
         self.fold(&[b"below", dir_bytes, provider_bytes, model_bytes, text.as_bytes()]);
         let known = self.by_dir.iter().position(|(known, _)| known == dir);
         let at = known.unwrap_or_else(|| {
-            self.by_dir.push((dir.to_owned(), Table::new()));
+            self.by_dir.push((dir.to_owned(), Table::default()));
             self.by_dir.len() - 1
         });
         if let Some((_, table)) = self.by_dir.get_mut(at) {

@@ -1,5 +1,4 @@
 use std::{
-    collections::BTreeSet,
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
 };
@@ -38,7 +37,7 @@ pub(super) struct Run<'r> {
     lost: bool,
     checkpoint: Checkpoint,
     /// Paths whose record in the cache file is out of date.
-    changed: BTreeSet<PathBuf>,
+    changed: Vec<PathBuf>,
     /// What was found, if all of it is known.
     complete: Option<Key>,
     /// The same, if it was saved.
@@ -64,7 +63,7 @@ impl<'r> Run<'r> {
             saver,
             lost: false,
             checkpoint: Checkpoint::new(options.checkpoint, clock.monotonic()),
-            changed: BTreeSet::new(),
+            changed: Vec::new(),
             complete: None,
             saved: None,
         }
@@ -92,7 +91,7 @@ impl<'r> Run<'r> {
     }
 
     fn put(&mut self, path: &Path, transcript: Transcript, superseded: Vec<Superseded>) {
-        self.changed.insert(path.to_owned());
+        self.changed.push(path.to_owned());
         self.entries.put(path, transcript, superseded);
     }
 
@@ -178,7 +177,7 @@ impl<'r> Run<'r> {
             if (saves || looks.has_settled()) && self.knows_all_of(discovery, path) {
                 let known = KnownDatabase::new(*looks, path, &self.entries);
                 self.entries.databases.insert(path.clone(), known);
-                self.changed.insert(path.clone());
+                self.changed.push(path.clone());
                 self.step(Event::Changed);
             }
         }
@@ -204,11 +203,15 @@ impl<'r> Run<'r> {
             return;
         }
         let Some(saver) = self.saver.as_mut().filter(|_| !self.lost) else { return };
-        let models = self.models.lock().unwrap_or_else(PoisonError::into_inner);
+        // A transcript that is read for long comes more than once. Paths compare name by name, which
+        // takes longer.
+        self.changed.sort_unstable_by(|a, b| a.as_os_str().cmp(b.as_os_str()));
+        self.changed.dedup();
+        // The readers ask for models all the time, and must not wait for a disk.
+        let models = self.models.lock().unwrap_or_else(PoisonError::into_inner).clone();
         match saver.save(&mut self.entries, &models, &self.changed, self.complete) {
             Ok(()) => {
                 self.changed.clear();
-                drop(models);
                 self.checkpoint.saved(self.clock.monotonic());
             }
             Err(problem) => {

@@ -1,10 +1,8 @@
 //! What several ledgers know of a session, where events have no identity.
 
-use std::{
-    cmp::Reverse,
-    collections::{BTreeMap, HashMap, HashSet},
-    path::Path,
-};
+use std::{cmp::Reverse, collections::BTreeMap, path::Path};
+
+use foldhash::{HashMap, HashMapExt as _, HashSet};
 
 use super::Numbered;
 use crate::{

@@ -1,12 +1,7 @@
-use std::{
-    borrow::Cow,
-    cmp::Reverse,
-    collections::{HashMap, HashSet},
-    ffi::OsStr,
-    path::Path,
-};
+use std::{borrow::Cow, cmp::Reverse, ffi::OsStr, path::Path};
 
 use common_fs::Timestamp;
+use foldhash::{HashMap, HashMapExt as _, HashSet};
 
 use super::Numbered;
 use crate::{Beginning, Key, TokenCounts, log::EventLog};

@@ -1,8 +1,6 @@
-use std::{
-    cmp::Reverse,
-    collections::{HashMap, HashSet},
-    path::Path,
-};
+use std::{cmp::Reverse, path::Path};
+
+use foldhash::{HashMap, HashMapExt as _, HashSet, HashSetExt as _};
 
 use super::Numbered;
 use crate::{

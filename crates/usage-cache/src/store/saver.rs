@@ -1,5 +1,4 @@
 use std::{
-    collections::BTreeSet,
     ffi::{OsStr, OsString},
     path::{Path, PathBuf},
     sync::Arc,
@@ -138,13 +137,13 @@ impl<'d> Saver<'d> {
         self.complete
     }
 
-    /// Saves the entries at `changed`; paths without an entry are forgotten. With `found`, that
-    /// all of that is known then.
+    /// Saves the entries at `changed`, where no path comes twice; paths without an entry are
+    /// forgotten. With `found`, that all of that is known then.
     pub(crate) fn save(
         &mut self,
         entries: &mut Entries,
         models: &Models,
-        changed: &BTreeSet<PathBuf>,
+        changed: &[PathBuf],
         found: Option<Key>,
     ) -> Result<(), CacheProblem> {
         let unsaved = |error: FsError| CacheProblem::NotSaved(error.into());
@@ -191,7 +190,7 @@ impl<'d> Saver<'d> {
         &mut self,
         entries: &mut Entries,
         models: &Models,
-        (changed, found): (&BTreeSet<PathBuf>, Option<Key>),
+        (changed, found): (&[PathBuf], Option<Key>),
         seen: Seen,
     ) -> Result<(), SaveError> {
         let (mut lines, mut removed) = (Vec::new(), Vec::new());

@@ -1,9 +1,10 @@
 //! What a line says of a transcript.
 
-use std::{borrow::Cow, collections::HashMap, sync::Arc};
+use std::{borrow::Cow, sync::Arc};
 
 use common_fs::{FileId, Timestamp};
 use data_encoding::BASE64_NOPAD;
+use foldhash::{HashMap, HashMapExt as _};
 use serde::{Deserialize, Serialize};
 
 use crate::{
