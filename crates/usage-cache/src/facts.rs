@@ -14,6 +14,8 @@ mod written;
 
 use std::ops::RangeInclusive;
 
+use foldhash::HashMap;
+
 use crate::{Model, Query, Unresolved, rollup::Quarter, saved::Basis};
 use cells::{Cell, Cells, Kind};
 use sessions::Sessions;
@@ -167,7 +169,7 @@ struct Days<'q> {
     query: &'q Query,
     /// Outside these, no quarter is asked for.
     near: RangeInclusive<i32>,
-    known: std::collections::HashMap<Quarter, Option<crate::Day>>,
+    known: HashMap<Quarter, Option<crate::Day>>,
     last: Option<(Quarter, Option<crate::Day>)>,
 }
 
@@ -176,7 +178,7 @@ impl<'q> Days<'q> {
         let quarter = |day: crate::Day| Quarter::of(day.in_utc()).0;
         let first = query.since.map_or(i32::MIN, |day| quarter(day) - QUARTERS_PER_DAY);
         let last = query.until.map_or(i32::MAX, |day| quarter(day) + 2 * QUARTERS_PER_DAY);
-        Self { query, near: first..=last, known: std::collections::HashMap::new(), last: None }
+        Self { query, near: first..=last, known: HashMap::default(), last: None }
     }
 
     /// The day of a quarter, if it is asked for.

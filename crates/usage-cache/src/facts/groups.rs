@@ -1,7 +1,7 @@
-use std::{cmp::Reverse, collections::BTreeMap, ptr};
+use std::{cmp::Reverse, ptr};
 
 use common_fs::Timestamp;
-use foldhash::HashSet;
+use foldhash::{HashMap, HashSet};
 
 use super::{Cell, Days, Facts, Placed, Session, summary::sum};
 use crate::{Model, ModelUsage, NanoUsd, Query, Usage};
@@ -68,7 +68,7 @@ pub enum GroupKey {
 }
 
 /// A [`GroupKey`] that is not copied for every cell.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Key<'f> {
     Session(&'f Session),
     Project(Option<&'f str>),
@@ -183,7 +183,7 @@ impl Rank {
 fn grouped<'f>(cells: impl Iterator<Item = Placed<'f>>, query: &Query, by: By) -> Vec<Group> {
     let mut days = Days::new(query);
     let mut sessions: Vec<(Key<'_>, Sum<'_>)> = Vec::new();
-    let mut sums: BTreeMap<Key<'_>, Sum<'_>> = BTreeMap::new();
+    let mut sums: HashMap<Key<'_>, Sum<'_>> = HashMap::default();
     // The cells of a session follow each other, and no other session is equal to it.
     let mut take = |over| match over {
         Some((key @ Key::Session(_), sum)) => sessions.push((key, sum)),
@@ -215,7 +215,8 @@ fn grouped<'f>(cells: impl Iterator<Item = Placed<'f>>, query: &Query, by: By) -
     match by {
         By::Session => (),
         By::Project | By::Agent | By::Source | By::Model => {
-            groups.sort_by_key(|group| Reverse((group.usage.cost, group.usage.tokens.total)));
+            let used = |group: &Group| Reverse((group.usage.cost, group.usage.tokens.total));
+            groups.sort_by(|a, b| used(a).cmp(&used(b)).then_with(|| a.key.cmp(&b.key)));
         }
     }
     groups
@@ -231,7 +232,7 @@ impl<'f> Sum<'f> {
     }
 }
 
-fn merge<'f>(sums: &mut BTreeMap<Key<'f>, Sum<'f>>, key: Key<'f>, new: Sum<'f>) {
+fn merge<'f>(sums: &mut HashMap<Key<'f>, Sum<'f>>, key: Key<'f>, new: Sum<'f>) {
     match sums.get_mut(&key) {
         Some(sum) => new.by_model.into_iter().for_each(|(model, usage)| {
             sum.add(new.times, model, usage);
