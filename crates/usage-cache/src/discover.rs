@@ -445,13 +445,18 @@ impl Discovery {
             return;
         }
         let dirs = &self.dirs;
-        self.found.retain(|Found { dir, name, stat }| {
+        self.found.retain_mut(|Found { dir, name, stat }| {
             let Some(dir) = dirs.get(*dir).filter(|_| twice.contains(&stat.id)) else {
                 return true;
             };
-            // Two names of one file are still there, now that everything is listed.
-            let again = fs.open_dir(&dir.path).and_then(|dir| dir.stat(name));
-            !again.is_err_and(|error| error.is_not_found())
+            // Two names of one file are still there, now that everything is listed; another file
+            // may have taken the name of one that was moved.
+            match fs.open_dir(&dir.path).and_then(|dir| dir.stat(name)) {
+                Ok(now) => *stat = now,
+                Err(error) if error.is_not_found() => return false,
+                Err(_) => (),
+            }
+            true
         });
     }
 
@@ -513,17 +518,22 @@ mod tests {
         let mut discovery = discover(&sim.fs, sim.host().clock, &places, 1);
         let archived = path("archive/moved.jsonl.deleted.2026-02-05T12-04-05.006Z");
         sim.fs.rename(path("moved.jsonl"), &archived);
+        let replaced = path("archive/another.jsonl.deleted.2026-02-05T12-04-05.006Z");
+        sim.fs.rename(path("another.jsonl"), &replaced);
+        sim.fs.put(path("another.jsonl"), b"new");
         // Who looks while others list has found it before, and finds it again.
         let mut later = discover(&sim.fs, sim.host().clock, &places, 1);
-        later.found.retain(|found| found.name.as_encoded_bytes().starts_with(b"moved"));
+        later.found.retain(|found| later.dirs[found.dir].path.ends_with("archive"));
         discovery.found.append(&mut later.found);
-        assert_eq!(discovery.found.len(), 5);
+        assert_eq!(discovery.found.len(), 6);
         discovery.forget_moved(&sim.fs);
         let mut found: Vec<PathBuf> =
             discovery.found.iter().map(|found| discovery.path(found)).collect();
         found.sort();
         let [another, linked, twice] = ["another.jsonl", "linked.jsonl", "twice.jsonl"].map(path);
-        assert_eq!(found, [another, archived, linked, twice]);
+        assert_eq!(found, [another, replaced, archived, linked, twice]);
+        let mut sizes = discovery.found.iter().map(|found| found.stat.size_bytes);
+        assert!(sizes.any(|size_bytes| size_bytes == 3), "the new file is known as such");
     }
 
     #[test]

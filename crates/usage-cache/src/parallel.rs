@@ -38,7 +38,8 @@ pub(crate) fn join<R>(handle: std::thread::ScopedJoinHandle<'_, R>) -> R {
     handle.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
-/// How many messages may wait per thread.
+/// How many messages may wait per thread: enough to go on while one that was taken is written to
+/// a disk.
 const WAITING: usize = 16;
 
 /// Lets each item be worked on, and hands all messages of that work to `take`, on the calling

@@ -21,7 +21,8 @@ use crate::{
 /// What a refresh has to do, and how things stand before it.
 #[derive(Debug, Default)]
 pub(crate) struct Plan {
-    /// Transcripts to read, the largest first, so that all threads end together.
+    /// Transcripts to read: the long ones first, so that all threads end together, the others by
+    /// directory.
     pub(crate) jobs: Vec<Job>,
     /// Paths that are there again, unchanged, after they had been gone.
     pub(crate) returned: Vec<PathBuf>,
@@ -111,8 +112,7 @@ impl Plan {
     }
 }
 
-/// Transcripts are read from long to short, so that no thread is left with a long one at the end.
-/// What does not differ by this much stays in order, by directory.
+/// Transcripts that do not differ by this much are as long as each other.
 const EVEN_BYTES: u64 = 1024 * 1024;
 
 /// Compares the entries of the cache with what was found.

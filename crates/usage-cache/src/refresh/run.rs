@@ -202,9 +202,12 @@ impl<'r> Run<'r> {
         if self.checkpoint.step(event, self.clock.monotonic()) == Action::Continue {
             return;
         }
-        let Some(saver) = self.saver.as_mut().filter(|_| !self.lost) else { return };
-        // A transcript that is read for long comes more than once. Paths compare name by name, which
-        // takes longer.
+        let Some(saver) = self.saver.as_mut().filter(|_| !self.lost) else {
+            self.changed.clear();
+            return;
+        };
+        // A transcript that is read for long comes more than once. Paths would be compared name by
+        // name, which takes longer.
         self.changed.sort_unstable_by(|a, b| a.as_os_str().cmp(b.as_os_str()));
         self.changed.dedup();
         // The readers ask for models all the time, and must not wait for a disk.

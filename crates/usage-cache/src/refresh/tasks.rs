@@ -2,6 +2,7 @@ use std::{ops::ControlFlow, path::PathBuf, sync::Arc};
 
 use super::{OnProgress, Options, Progress, run::Run};
 use crate::{
+    Name,
     discover::{Discovery, Found, Holds},
     entries::Entries,
     parallel,
@@ -62,10 +63,14 @@ impl<'t> Task<'t> {
         self.found.stat.size_bytes.saturating_sub(start)
     }
 
-    /// How much room it takes in a group. What nobody knows beforehand is a group of its own.
+    /// How much room it takes in a group. What nobody knows beforehand takes all.
     fn weight(&self, discovery: &Discovery) -> u64 {
-        let holds = discovery.dirs.get(self.found.dir).map(|dir| dir.holds);
-        if holds == Some(Holds::Sessions) { GROUP_BYTES_MAX } else { self.bytes(discovery) }
+        let is_unknown = discovery.dirs.get(self.found.dir).is_none_or(|dir| {
+            let name = dir.source.classify(&self.found.name);
+            let is_compressed = matches!(name, Name::Transcript(name) if name.compressed);
+            dir.holds == Holds::Sessions || is_compressed
+        });
+        if is_unknown { GROUP_BYTES_MAX } else { self.bytes(discovery) }
     }
 
     fn read(
@@ -106,13 +111,18 @@ pub(super) fn read_all<'t>(
         bytes_total: tasks.iter().map(|task| task.bytes(discovery)).sum(),
         ..Progress::default()
     };
-    let groups: Vec<&[Task<'_>]> = groups(tasks, discovery).collect();
+    let threads = options.threads.get();
+    // Without other threads nothing is sent, and everything is told at once.
+    let tasks_max = if threads == 1 { 1 } else { GROUP_TASKS_MAX };
+    let groups: Vec<&[Task<'_>]> = groups(tasks, discovery, tasks_max).collect();
     let flow = parallel::for_each(
         &groups,
-        options.threads.get(),
+        threads,
         |group, scratch: &mut Scratch, send| read_group(group, scanner, discovery, scratch, send),
         |messages| {
-            messages.into_iter().try_for_each(|message| {
+            let mut flow = ControlFlow::Continue(());
+            // What was read is taken in even if nothing more is wanted.
+            for message in messages {
                 match &message {
                     Message::Partial(_, reading) => progress.bytes_done += reading.bytes,
                     Message::Finished { bytes, .. } => {
@@ -121,8 +131,11 @@ pub(super) fn read_all<'t>(
                     }
                 }
                 run.take(message);
-                on_progress(progress)
-            })
+                if flow.is_continue() {
+                    flow = on_progress(progress);
+                }
+            }
+            flow
         },
     );
     (flow, progress)
@@ -132,13 +145,14 @@ pub(super) fn read_all<'t>(
 fn groups<'t>(
     tasks: &'t [Task<'t>],
     discovery: &Discovery,
+    tasks_max: usize,
 ) -> impl Iterator<Item = &'t [Task<'t>]> {
     let (mut tasks_before, mut bytes_before) = (0, 0);
     tasks.chunk_by(move |task, next| {
         tasks_before += 1;
         bytes_before += task.weight(discovery);
-        let joins = tasks_before < GROUP_TASKS_MAX
-            && bytes_before + next.weight(discovery) <= GROUP_BYTES_MAX;
+        let joins =
+            tasks_before < tasks_max && bytes_before + next.weight(discovery) <= GROUP_BYTES_MAX;
         if !joins {
             (tasks_before, bytes_before) = (0, 0);
         }
@@ -171,4 +185,50 @@ fn read_group<'t>(
     }
     // Whoever broke off does not want to hear more.
     send(messages).is_break();
+}
+
+#[cfg(test)]
+mod tests {
+    use common_fs::sim::Sim;
+
+    use super::*;
+    use crate::{Codex, Place, discover::discover, reconcile::reconcile};
+
+    #[test]
+    fn groups_are_bounded_and_in_order() {
+        const MIB: usize = 1024 * 1024;
+        let sim = Sim::new();
+        let dir = "/h/sessions/2026/05/10";
+        sim.fs.make_dir(dir);
+        let put = |name: String, bytes| sim.fs.put(format!("{dir}/{name}"), &vec![b'x'; bytes]);
+        (0..40).for_each(|number| put(format!("a{number:02}.jsonl"), 1));
+        (0..3).for_each(|number| put(format!("b{number}.jsonl"), MIB / 2));
+        put("c.jsonl".to_owned(), 2 * MIB);
+        put("d.jsonl.zst".to_owned(), 1);
+        put("e.jsonl.zst".to_owned(), 1);
+        let places = [Place::new(&Codex, "/h")];
+        let discovery = discover(&sim.fs, sim.host().clock, &places, 1);
+        let entries = Entries::default();
+        let plan = reconcile(&entries, &discovery);
+        let tasks: Vec<Task<'_>> =
+            plan.jobs.iter().filter_map(|job| Task::new(job, &discovery, &entries)).collect();
+        let groups: Vec<Vec<String>> = groups(&tasks, &discovery, GROUP_TASKS_MAX)
+            .map(|group| {
+                let names = group.iter().filter_map(|task| task.path.file_stem());
+                names.map(|name| name.to_string_lossy().into_owned()).collect()
+            })
+            .collect();
+        let numbered =
+            |numbers: std::ops::Range<u32>| numbers.map(|number| format!("a{number:02}"));
+        let others = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        let expected: Vec<Vec<String>> = vec![
+            others(&["c"]),
+            numbered(0..32).collect(),
+            numbered(32..40).chain(["b0".to_owned()]).collect(),
+            others(&["b1", "b2"]),
+            others(&["d.jsonl"]),
+            others(&["e.jsonl"]),
+        ];
+        assert_eq!(groups, expected);
+    }
 }

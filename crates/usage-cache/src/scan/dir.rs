@@ -19,13 +19,39 @@ impl LastDir {
         name: &OsStr,
     ) -> Result<Box<dyn File>, FsError> {
         if let Some((_, dir)) = self.0.as_ref().filter(|(last, _)| last == path) {
-            match dir.open(name, Access::Read) {
-                // Another directory may stand there by now.
-                Err(error) if error.is_not_found() => (),
-                opened => return opened,
+            // If that fails, another directory may stand there by now.
+            if let Ok(file) = dir.open(name, Access::Read) {
+                return Ok(file);
             }
         }
         let (_, dir) = self.0.insert((path.to_owned(), fs.open_dir(path)?));
         dir.open(name, Access::Read)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use common_fs::sim::Sim;
+
+    use super::*;
+
+    #[test]
+    fn a_directory_that_was_replaced_is_opened_anew() {
+        let sim = Sim::new();
+        let path = Path::new("/h/a");
+        sim.fs.make_dir(path);
+        sim.fs.put(path.join("old"), b"old");
+        let mut last = LastDir::default();
+        let read = |last: &mut LastDir, name: &str| {
+            let file = last.open(&sim.fs, path, name.as_ref())?;
+            file.stat().map(|stat| stat.size_bytes)
+        };
+        assert_eq!(read(&mut last, "old").unwrap(), 3);
+        sim.fs.rename(path, "/h/b");
+        assert!(read(&mut last, "new").unwrap_err().is_not_found());
+        sim.fs.make_dir(path);
+        sim.fs.put(path.join("new"), b"longer");
+        assert_eq!(read(&mut last, "new").unwrap(), 6);
+        assert!(read(&mut last, "old").unwrap_err().is_not_found());
     }
 }

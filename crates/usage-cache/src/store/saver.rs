@@ -220,11 +220,11 @@ impl<'d> Saver<'d> {
         let (sums, complete) = complete(&mut lines, self.sums, all_found);
         let new_len = seen.size_bytes + lines.len() as u64;
         if self.judged_bytes + self.judged_bytes / JUDGED_AGAIN_AFTER <= new_len {
-            self.judged_bytes = new_len;
             let live = live_bytes(entries, &saved);
             if is_worth_compacting(live, new_len.saturating_sub(live)) {
                 return self.replace(entries, models, found);
             }
+            self.judged_bytes = new_len;
         }
         // If this fails half-way, what is on disk is unknown until the file is replaced.
         self.on_disk = OnDisk::InDoubt;
@@ -311,6 +311,7 @@ impl<'d> Saver<'d> {
         let stat = self.dir.stat(&self.name)?;
         (self.sums, self.complete) = (sums, complete);
         self.on_disk = OnDisk::Append(Seen { id: stat.id, size_bytes: stat.size_bytes });
+        self.judged_bytes = stat.size_bytes;
         self.written.writes += 1;
         self.written.bytes += bytes;
         Ok(committed?)
