@@ -6,14 +6,19 @@ use std::{
     ffi::OsStr,
     os::unix::ffi::OsStrExt as _,
     path::{Path, PathBuf},
+    sync::LazyLock,
 };
 
 use common_fs::Timestamp;
+use memchr::memmem::Finder;
 
 /// Why something was put away, as it stands in its name: its session began anew,
 pub(crate) const RESET: &[u8] = b".reset.";
 /// or is over. What repeats something else has another reason, `.bak.`, and does not count.
 pub(crate) const DELETED: &[u8] = b".deleted.";
+
+/// Asked of every transcript.
+static FIND_DELETED: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(DELETED));
 
 /// Who compresses by Zstandard says so.
 pub(crate) const COMPRESSED: &[u8] = b".zst";
@@ -61,7 +66,7 @@ pub(crate) fn homes(dir: &Path) -> impl Iterator<Item = &Path> {
 /// depends on these does not change by that.
 pub(crate) fn before<'p>(dir: &'p Path, name: &'p OsStr) -> (Cow<'p, Path>, Cow<'p, OsStr>) {
     let as_it_is = (Cow::Borrowed(dir), Cow::Borrowed(name));
-    let is_marked = |text: &OsStr| memchr::memmem::find(text.as_bytes(), DELETED).is_some();
+    let is_marked = |text: &OsStr| FIND_DELETED.find(text.as_bytes()).is_some();
     if !(is_marked(name) || is_marked(dir.as_os_str())) {
         return as_it_is;
     }
