@@ -107,6 +107,7 @@ impl<'a> FieldName<'a> {
 
 /// Takes a string as it is, even if it is no text.
 struct NameVisitor;
+
 impl Visitor<'_> for NameVisitor {
     type Value = Vec<u8>;
 
