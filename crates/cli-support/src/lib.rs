@@ -17,6 +17,8 @@ use anyhow::Context as _;
 
 pub use interrupt::{Interrupt, outlive_interrupts};
 
+const BUFFER_BYTES: usize = 64 * 1024;
+
 /// The exit status for wrong usage, as `clap` has it.
 pub const USAGE: u8 = 2;
 
@@ -45,6 +47,15 @@ pub fn print(text: &str) -> anyhow::Result<()> {
     let mut stdout = io::stdout().lock();
     let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
     written.context("cannot write to standard output")
+}
+
+/// Prints a result to standard output while it is made, for those that can be very long.
+pub fn print_with(
+    make: impl FnOnce(&mut io::BufWriter<io::StdoutLock<'static>>) -> io::Result<()>,
+) -> anyhow::Result<()> {
+    let mut stdout = io::BufWriter::with_capacity(BUFFER_BYTES, io::stdout().lock());
+    let made = make(&mut stdout).and_then(|()| stdout.flush());
+    made.context("cannot write to standard output")
 }
 
 /// Prints a message to standard error; where nobody listens, nothing is lost.

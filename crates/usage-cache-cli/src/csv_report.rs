@@ -1,7 +1,9 @@
 //! Comma-separated values: a row of numbers for each row of the report, or for each of its models.
 
+use std::io::{self, Write};
+
 use cli_support::text::iso;
-use usage_cache::{By, DailyUsage, Group, GroupKey, ModelUsage, Usage};
+use usage_cache::{By, Group, GroupKey, Model, ModelUsage, Session, Usage};
 
 use crate::{
     table::month,
@@ -22,100 +24,130 @@ const USAGE_COLUMNS: [&str; 8] = [
 
 const MODEL_COLUMNS: [&str; 2] = ["provider", "modelName"];
 
-pub(crate) fn report(view: &View, breakdown: bool) -> anyhow::Result<String> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    let (names, rows) = rows(view);
-    let is_by_model = names == MODEL_COLUMNS;
-    let models: &[&str] = if breakdown && !is_by_model { &MODEL_COLUMNS } else { &[] };
-    writer.write_record(names.iter().chain(models).chain(&USAGE_COLUMNS))?;
-    for (keys, usage, by_model) in rows {
-        if models.is_empty() {
-            writer.write_record(keys.into_iter().chain(columns(usage)))?;
-            continue;
-        }
-        for model in by_model {
-            let keys = keys.iter().cloned().chain(model_keys(model));
-            writer.write_record(keys.chain(columns(&model.usage)))?;
-        }
-    }
-    Ok(String::from_utf8(writer.into_inner()?)?)
+/// Writes a report, which can be very long, row by row.
+pub(crate) fn write(view: &View, breakdown: bool, to: impl Write) -> io::Result<()> {
+    write_rows(view, breakdown, to).map_err(|error| match error.into_kind() {
+        // Whoever asks what kind it is need not look inside.
+        csv::ErrorKind::Io(error) => error,
+        kind => io::Error::other(format!("{kind:?}")),
+    })
 }
 
-type Row<'v> = (Vec<String>, &'v Usage, &'v [ModelUsage]);
-
-/// What tells rows apart: its columns, and what is in them.
-fn rows(view: &View) -> (&'static [&'static str], Vec<Row<'_>>) {
-    let periods = |days: &'_ [DailyUsage], name: fn(&DailyUsage) -> String| {
-        let row = |day: &DailyUsage| vec![name(day)];
-        days.iter().map(row).collect::<Vec<_>>()
-    };
+fn write_rows(view: &View, breakdown: bool, to: impl Write) -> csv::Result<()> {
+    let columns = columns(&view.rows);
+    let is_by_model = matches!(view.rows, Rows::Groups(By::Model, _));
+    let models: &[&str] = if breakdown && !is_by_model { &MODEL_COLUMNS } else { &[] };
+    let mut table = Table { writer: csv::Writer::from_writer(to), by_model: !models.is_empty() };
+    table.writer.write_record(columns.iter().chain(models).chain(&USAGE_COLUMNS))?;
     match &view.rows {
-        Rows::Days(days) => (&["date"], zip(periods(days, |day| day.day.to_string()), days)),
-        Rows::Weeks(days) => (&["week"], zip(periods(days, |day| day.day.to_string()), days)),
-        Rows::Months(days) => (&["month"], zip(periods(days, month), days)),
-        Rows::Groups(by, groups) => {
-            let row = |group| (group_keys(group), &group.usage, &*group.models);
-            (group_columns(*by), groups.iter().map(row).collect())
+        Rows::Days(days) | Rows::Weeks(days) => {
+            for day in days {
+                table.row(&[&day.day.to_string()], &day.usage, &day.models)?;
+            }
+        }
+        Rows::Months(days) => {
+            for day in days {
+                table.row(&[&month(day)], &day.usage, &day.models)?;
+            }
+        }
+        Rows::Groups(_, groups) => {
+            for group in groups {
+                table.group(group)?;
+            }
         }
         Rows::Blocks(blocks) => {
-            let columns = &["source", "start", "end", "firstActivity", "lastActivity", "isActive"];
-            let rows = blocks.iter().map(|block| {
-                let times = [block.start, block.end, block.first, block.last].map(iso);
-                let is_active = block.is_active(view.now).to_string();
-                let keys = [block.source.clone()].into_iter().chain(times).chain([is_active]);
-                (keys.collect(), &block.usage, &*block.models)
-            });
-            (columns, rows.collect())
+            for block in blocks {
+                let [start, end, first, last] =
+                    [block.start, block.end, block.first, block.last].map(iso);
+                let is_active = if block.is_active(view.now) { "true" } else { "false" };
+                let names = [&*block.source, &start, &end, &first, &last, is_active];
+                table.row(&names, &block.usage, &block.models)?;
+            }
         }
     }
+    Ok(table.writer.flush()?)
 }
 
-fn zip(keys: Vec<Vec<String>>, days: &[DailyUsage]) -> Vec<Row<'_>> {
-    keys.into_iter().zip(days).map(|(keys, day)| (keys, &day.usage, &*day.models)).collect()
-}
-
-fn group_columns(by: By) -> &'static [&'static str] {
-    match by {
-        By::Session => &["source", "agent", "project", "session", "firstActivity", "lastActivity"],
-        By::Project => &["project"],
-        By::Agent => &["source", "agent"],
-        By::Source => &["source"],
-        By::Model => &MODEL_COLUMNS,
+/// What tells rows apart.
+fn columns(rows: &Rows) -> &'static [&'static str] {
+    match rows {
+        Rows::Days(_) => &["date"],
+        Rows::Weeks(_) => &["week"],
+        Rows::Months(_) => &["month"],
+        Rows::Groups(By::Session, _) => {
+            &["source", "agent", "project", "session", "firstActivity", "lastActivity"]
+        }
+        Rows::Groups(By::Project, _) => &["project"],
+        Rows::Groups(By::Agent, _) => &["source", "agent"],
+        Rows::Groups(By::Source, _) => &["source"],
+        Rows::Groups(By::Model, _) => &MODEL_COLUMNS,
+        Rows::Blocks(_) => &["source", "start", "end", "firstActivity", "lastActivity", "isActive"],
     }
 }
 
-fn group_keys(group: &Group) -> Vec<String> {
-    let or_nothing = |name: &Option<String>| name.clone().unwrap_or_default();
-    match &group.key {
-        GroupKey::Session(session) => vec![
-            session.source.clone(),
-            or_nothing(&session.agent),
-            or_nothing(&session.project),
-            session.id.clone(),
-            iso(group.first),
-            iso(group.last),
-        ],
-        GroupKey::Project(project) => vec![or_nothing(project)],
-        GroupKey::Agent { source, agent } => vec![source.clone(), or_nothing(agent)],
-        GroupKey::Source(source) => vec![source.clone()],
-        GroupKey::Model(model) => vec![or_nothing(&model.provider), model_name(model)],
+struct Table<W: Write> {
+    writer: csv::Writer<W>,
+    /// Whether each model has a row of its own.
+    by_model: bool,
+}
+
+impl<W: Write> Table<W> {
+    fn group(&mut self, group: &Group) -> csv::Result<()> {
+        let Group { key, usage, models, .. } = group;
+        match key {
+            GroupKey::Session(session) => {
+                let Session { source, agent, project, id, .. } = session;
+                let (first, last) = (iso(group.first), iso(group.last));
+                let names = [
+                    source,
+                    or_nothing(agent.as_ref()),
+                    or_nothing(project.as_ref()),
+                    id,
+                    &first,
+                    &last,
+                ];
+                self.row(&names, usage, models)
+            }
+            GroupKey::Project(project) => self.row(&[or_nothing(project.as_ref())], usage, models),
+            GroupKey::Agent { source, agent } => {
+                self.row(&[source, or_nothing(agent.as_ref())], usage, models)
+            }
+            GroupKey::Source(source) => self.row(&[source], usage, models),
+            GroupKey::Model(model) => self.row(&model_names(model), usage, models),
+        }
+    }
+
+    fn row(&mut self, names: &[&str], usage: &Usage, models: &[ModelUsage]) -> csv::Result<()> {
+        if !self.by_model {
+            return self.record(names, &[], usage);
+        }
+        for ModelUsage { model, usage, .. } in models {
+            self.record(names, &model_names(model), usage)?;
+        }
+        Ok(())
+    }
+
+    fn record(&mut self, names: &[&str], of_model: &[&str], usage: &Usage) -> csv::Result<()> {
+        let tokens = &usage.tokens;
+        let numbers = [
+            tokens.input.to_string(),
+            tokens.output.to_string(),
+            tokens.cache_creation.to_string(),
+            tokens.cache_read.to_string(),
+            tokens.total.to_string(),
+            usage.cost.dollars().to_string(),
+            usage.events.to_string(),
+            usage.unpriced_events.to_string(),
+        ];
+        let numbers = numbers.iter().map(|number| &**number);
+        self.writer.write_record(names.iter().chain(of_model).copied().chain(numbers))
     }
 }
 
-fn model_keys(model: &ModelUsage) -> [String; 2] {
-    [model.model.provider.clone().unwrap_or_default(), model_name(&model.model)]
+fn model_names(model: &Model) -> [&str; 2] {
+    [or_nothing(model.provider.as_ref()), model_name(model)]
 }
 
-fn columns(usage: &Usage) -> [String; 8] {
-    let tokens = &usage.tokens;
-    [
-        tokens.input.to_string(),
-        tokens.output.to_string(),
-        tokens.cache_creation.to_string(),
-        tokens.cache_read.to_string(),
-        tokens.total.to_string(),
-        usage.cost.dollars().to_string(),
-        usage.events.to_string(),
-        usage.unpriced_events.to_string(),
-    ]
+fn or_nothing(name: Option<&String>) -> &str {
+    name.map(String::as_str).unwrap_or_default()
 }

@@ -5,6 +5,8 @@ mod ledger;
 mod rows;
 mod trace;
 
+use std::io::{self, Write};
+
 use cli_support::text::{in_full, iso};
 use serde::Serialize;
 use usage_cache::{
@@ -24,21 +26,21 @@ const SCHEMA_VERSION: u32 = 1;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct ReportDoc {
+pub(crate) struct ReportDoc<'v> {
     schema_version: u32,
     timezone: String,
     #[serde(flatten)]
-    rows: RowsDoc,
+    rows: RowsDoc<'v>,
     totals: TotalsDoc,
     /// The report by runtime has them as its rows.
     #[serde(skip_serializing_if = "Option::is_none")]
-    sources: Option<Vec<SourceDoc>>,
-    status: StatusDoc,
+    sources: Option<Vec<SourceDoc<'v>>>,
+    status: StatusDoc<'v>,
 }
 
 #[derive(Serialize)]
-struct SourceDoc {
-    source: String,
+struct SourceDoc<'v> {
+    source: &'v str,
     #[serde(flatten)]
     totals: TotalsDoc,
 }
@@ -82,9 +84,9 @@ struct TotalsDoc {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct ModelDoc {
-    model_name: String,
-    provider: Option<String>,
+struct ModelDoc<'v> {
+    model_name: &'v str,
+    provider: Option<&'v str>,
     #[serde(flatten)]
     usage: UsageDoc,
     cost: f64,
@@ -93,7 +95,7 @@ struct ModelDoc {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct StatusDoc {
+struct StatusDoc<'s> {
     status: &'static str,
     cached_files: u64,
     pending_files: u64,
@@ -116,7 +118,7 @@ struct StatusDoc {
     gone: TotalsDoc,
     imported: TotalsDoc,
     untimed: TotalsDoc,
-    unpriced: Vec<ModelDoc>,
+    unpriced: Vec<ModelDoc<'s>>,
     abandoned: TotalsDoc,
     roots: Vec<RootDoc>,
     databases: Vec<DatabaseDoc>,
@@ -144,12 +146,12 @@ struct RootDoc {
 }
 
 /// A report, with what is not known.
-pub(crate) fn report(
+pub(crate) fn report<'v>(
     zone: &Zone,
-    view: &View,
+    view: &'v View,
     status: &Status,
     problems: &[CacheProblem],
-) -> ReportDoc {
+) -> ReportDoc<'v> {
     let summary = &view.summary;
     let has_sources = matches!(view.rows, Rows::Groups(By::Source, _));
     let sources = (!has_sources).then(|| summary.sources.iter().map(source).collect());
@@ -163,8 +165,8 @@ pub(crate) fn report(
     }
 }
 
-fn source(usage: &SourceUsage) -> SourceDoc {
-    SourceDoc { source: usage.source.clone(), totals: totals(&usage.usage) }
+fn source(usage: &SourceUsage) -> SourceDoc<'_> {
+    SourceDoc { source: &usage.source, totals: totals(&usage.usage) }
 }
 
 fn usage(usage: &Usage) -> UsageDoc {
@@ -198,17 +200,21 @@ fn totals(sum: &Usage) -> TotalsDoc {
     TotalsDoc { usage: usage(sum), total_cost: sum.cost.dollars(), total_cost_nano_usd: sum.cost.0 }
 }
 
-fn model(model: &ModelUsage) -> ModelDoc {
+fn model(model: &ModelUsage) -> ModelDoc<'_> {
     ModelDoc {
         model_name: model_name(&model.model),
-        provider: model.model.provider.clone(),
+        provider: model.model.provider.as_deref(),
         usage: usage(&model.usage),
         cost: model.usage.cost.dollars(),
         cost_nano_usd: model.usage.cost.0,
     }
 }
 
-fn status_doc(summary: &Summary, status: &Status, problems: &[CacheProblem]) -> StatusDoc {
+fn status_doc<'s>(
+    summary: &'s Summary,
+    status: &Status,
+    problems: &[CacheProblem],
+) -> StatusDoc<'s> {
     let unreadable = status.unreadable.iter().map(|error| ProblemDoc {
         path: error.path.display().to_string(),
         problem: error.source.to_string(),
@@ -264,23 +270,23 @@ fn database(status: &DatabaseStatus) -> DatabaseDoc {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct RefreshDoc {
+pub(crate) struct RefreshDoc<'s> {
     schema_version: u32,
     scanned_files: u64,
     scanned_bytes: u64,
     writes: u64,
     written_bytes: u64,
     elapsed_ms: u64,
-    status: StatusDoc,
+    status: StatusDoc<'s>,
 }
 
 /// What a refresh took.
-pub(crate) fn refresh(
+pub(crate) fn refresh<'s>(
     work: &Work,
-    summary: &Summary,
+    summary: &'s Summary,
     status: &Status,
     problems: &[CacheProblem],
-) -> RefreshDoc {
+) -> RefreshDoc<'s> {
     RefreshDoc {
         schema_version: SCHEMA_VERSION,
         scanned_files: work.scanned_files,
@@ -294,22 +300,22 @@ pub(crate) fn refresh(
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct StateDoc {
+pub(crate) struct StateDoc<'s> {
     schema_version: u32,
     cache_path: String,
     cache_bytes: Option<u64>,
     history: ledger::HistoryDoc,
-    status: StatusDoc,
+    status: StatusDoc<'s>,
 }
 
 /// How things stand.
-pub(crate) fn state(
+pub(crate) fn state<'s>(
     cache_path: String,
     cache_bytes: Option<u64>,
-    summary: &Summary,
+    summary: &'s Summary,
     usage: &UsageCache,
     problems: &[CacheProblem],
-) -> StateDoc {
+) -> StateDoc<'s> {
     StateDoc {
         schema_version: SCHEMA_VERSION,
         cache_path,
@@ -322,6 +328,12 @@ pub(crate) fn state(
 /// A document as the text that is printed.
 pub(crate) fn to_text(document: &impl Serialize) -> anyhow::Result<String> {
     Ok(serde_json::to_string_pretty(document)? + "\n")
+}
+
+/// Writes a document as the same text, which can be very long, while it is made.
+pub(crate) fn write(document: &impl Serialize, mut to: impl Write) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut to, document)?;
+    writeln!(to)
 }
 
 /// How the trace database stands, as a document of its own.

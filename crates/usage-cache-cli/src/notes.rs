@@ -96,7 +96,7 @@ fn unpriced(summary: &Summary) -> Option<String> {
     let totals = &summary.totals;
     (0 < totals.unpriced_events).then(|| {
         let names = summary.unpriced.iter().map(|usage| {
-            let name = plain(&model_name(&usage.model));
+            let name = plain(model_name(&usage.model));
             match &usage.model.provider {
                 Some(provider) => format!("{}/{name}", plain(provider)),
                 None => name,

@@ -96,7 +96,7 @@ fn top(groups: &[Group], title: &str, screen: Screen) -> String {
 
 fn name(key: &GroupKey) -> String {
     match key {
-        GroupKey::Model(model) => cli_support::text::plain(&model_name(model)),
+        GroupKey::Model(model) => cli_support::text::plain(model_name(model)),
         GroupKey::Project(project) => project_name(project.as_deref()),
         GroupKey::Source(name) | GroupKey::Agent { source: name, .. } => name.clone(),
         GroupKey::Session(session) => cli_support::text::plain(&session.id),

@@ -103,7 +103,7 @@ impl Table<'_> {
             };
             self.add(&mut table, row.texts.iter().enumerate().map(text).collect(), row.usage);
             for model in row.models.iter().filter(|_| self.breakdown) {
-                let name = start_of(&plain(&model_name(&model.model)), self.model_columns());
+                let name = start_of(&plain(model_name(&model.model)), self.model_columns());
                 self.add(&mut table, vec![format!("  {name}")], &model.usage);
             }
         }
@@ -226,6 +226,6 @@ fn texts(key: &GroupKey, last: Timestamp, zone: &Zone) -> Vec<String> {
         GroupKey::Project(project) => vec![project_name(project.as_deref())],
         GroupKey::Agent { source, agent: name } => vec![source.clone(), agent(name)],
         GroupKey::Source(source) => vec![source.clone()],
-        GroupKey::Model(model) => vec![plain(&model_name(model))],
+        GroupKey::Model(model) => vec![plain(model_name(model))],
     }
 }

@@ -51,8 +51,8 @@ pub(crate) fn hours(minutes: u64) -> String {
 }
 
 /// The name of a model, or a word for one without.
-pub(crate) fn model_name(model: &Model) -> String {
-    model.name.clone().unwrap_or_else(|| "unknown".to_owned())
+pub(crate) fn model_name(model: &Model) -> &str {
+    model.name.as_deref().unwrap_or("unknown")
 }
 
 /// The name of a project, or a word for sessions without.

@@ -259,7 +259,9 @@ fn a_state_directory_that_cannot_be_created_is_a_warning() {
 #[test]
 fn a_reader_that_has_enough_is_no_error() {
     let (home, _) = with_transcripts();
-    home.run_unheard(&[]);
+    for arguments in [&[] as &[&str], &["session", "--json"], &["session", "--csv"]] {
+        home.run_unheard(arguments);
+    }
 }
 
 /// A home directory with the transcripts of all runtimes, and what each adds up to.

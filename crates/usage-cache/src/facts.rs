@@ -18,7 +18,7 @@ use foldhash::HashMap;
 
 use crate::{Model, Query, Unresolved, rollup::Quarter, saved::Basis};
 use cells::{Cell, Cells, Kind};
-use sessions::Sessions;
+use sessions::{SessionRef, Sessions, Unpacking};
 
 pub use blocks::{BLOCK_HOURS, Block, BurnRate, Projection};
 pub use groups::{By, Group, GroupKey, Top};
@@ -48,7 +48,7 @@ impl PartialEq for Facts {
     fn eq(&self, other: &Self) -> bool {
         self.sources == other.sources
             && self.models == other.models
-            && self.sessions() == other.sessions()
+            && self.sessions == other.sessions
             && self.by_source == other.by_source
             && self.by_session == other.by_session
     }
@@ -80,66 +80,73 @@ pub struct Session {
 /// A cell, and whose it is.
 struct Placed<'f> {
     cell: Cell,
-    source: &'f SourceFacts,
-    session: Option<&'f Session>,
+    source: &'f str,
+    session: Option<SessionRef<'f>>,
     model: &'f Model,
 }
 
 impl Facts {
-    /// The sessions, in no particular order.
-    pub fn sessions(&self) -> &[Session] {
-        self.sessions.list(&self.sources)
-    }
-
     pub(crate) fn basis(&self) -> Option<Basis> {
         self.basis
     }
 
     /// The cells that a query asks for, of any day, whoever's they are.
     fn cells<'f>(&'f self, query: &'f Query) -> Box<dyn Iterator<Item = Placed<'f>> + 'f> {
-        if query.project.is_some() { self.in_sessions(query) } else { self.in_sources(query) }
+        if query.project.is_some() {
+            Box::new(self.in_sessions(query))
+        } else {
+            Box::new(self.in_sources(query))
+        }
     }
 
-    fn in_sources<'f>(&'f self, query: &'f Query) -> Box<dyn Iterator<Item = Placed<'f>> + 'f> {
+    fn in_sources<'f>(&'f self, query: &'f Query) -> impl Iterator<Item = Placed<'f>> {
         let asked = Asked::new(self, query);
-        Box::new(self.by_source.iter().filter_map(move |cell| {
-            let source = at(&self.sources, cell.key.place)?;
+        self.by_source.iter().filter_map(move |cell| {
+            let source = &*at(&self.sources, cell.key.place)?.name;
             let model = asked.model(cell.key.model)?;
-            query.asks_for_source(&source.name).then_some(Placed {
-                cell,
-                source,
-                session: None,
-                model,
-            })
-        }))
+            let session = None;
+            query.asks_for_source(source).then_some(Placed { cell, source, session, model })
+        })
     }
 
-    fn in_sessions<'f>(&'f self, query: &'f Query) -> Box<dyn Iterator<Item = Placed<'f>> + 'f> {
+    /// The cells of a session follow each other.
+    fn in_sessions<'f>(&'f self, query: &'f Query) -> impl Iterator<Item = Placed<'f>> {
         let asked = Asked::new(self, query);
-        // The cells of a session follow each other.
-        let mut last: Option<(u32, Option<(&SourceFacts, &Session)>)> = None;
-        Box::new(self.by_session.iter().filter_map(move |cell| {
-            let place = cell.key.place;
-            let found = match last {
-                Some((last, found)) if last == place => found,
-                _ => {
-                    let found = self.session(place, query);
-                    last = Some((place, found));
-                    found
-                }
+        let mut sessions = AskedSessions::new(self, query);
+        self.by_session.iter().filter_map(move |cell| {
+            let session = sessions.at(cell.key.place)?;
+            let model = asked.model(cell.key.model)?;
+            Some(Placed { cell, source: session.source, session: Some(session), model })
+        })
+    }
+}
+
+/// The sessions that a query asks for, looked at one after the other, as their cells are.
+struct AskedSessions<'f> {
+    query: &'f Query,
+    rest: Unpacking<'f>,
+    next: u32,
+    /// The one before `next`, if it is asked for.
+    last: Option<SessionRef<'f>>,
+}
+
+impl<'f> AskedSessions<'f> {
+    fn new(facts: &'f Facts, query: &'f Query) -> Self {
+        Self { query, rest: facts.sessions.iter(&facts.sources), next: 0, last: None }
+    }
+
+    /// A session, if it is asked for; no number may be less than the one before.
+    fn at(&mut self, number: u32) -> Option<SessionRef<'f>> {
+        while self.next <= number {
+            let session = self.rest.next()?;
+            let is_asked = |session: &SessionRef<'_>| {
+                self.query.asks_for_source(session.source)
+                    && self.query.asks_for_project(session.project)
             };
-            let (source, session) = found?;
-            let model = asked.model(cell.key.model)?;
-            Some(Placed { cell, source, session: Some(session), model })
-        }))
-    }
-
-    /// A session, if it is asked for.
-    fn session(&self, place: u32, query: &Query) -> Option<(&SourceFacts, &Session)> {
-        let session = at(self.sessions(), place)?;
-        let is_asked = query.asks_for_source(&session.source) && query.asks_for_project(session);
-        let source = self.sources.iter().find(|source| source.name == session.source)?;
-        is_asked.then_some((source, session))
+            self.last = Some(session).filter(is_asked);
+            self.next += 1;
+        }
+        self.last.filter(|_| self.next.checked_sub(1) == Some(number))
     }
 }
 

@@ -1,6 +1,6 @@
 use std::ops::Add;
 
-use crate::{Day, Model, NanoUsd, Session, TokenCounts, Weekday, Zone};
+use crate::{Day, Model, NanoUsd, TokenCounts, Weekday, Zone};
 
 /// What a report is about. Both ends of the days are included; an open end is `None`.
 #[derive(Clone, Debug)]
@@ -17,8 +17,8 @@ pub struct Query {
     pub source: Option<String>,
     /// What the name of a model has to contain, in whatever case; all if `None`.
     pub model: Option<String>,
-    /// What the [project](Session::project) of a session has to contain, in whatever case; all if
-    /// `None`.
+    /// What the [project](crate::Session::project) of a session has to contain, in whatever case;
+    /// all if `None`.
     pub project: Option<String>,
 }
 
@@ -54,9 +54,8 @@ impl Query {
         self.model.as_deref().is_none_or(|part| contains(name, part))
     }
 
-    pub(crate) fn asks_for_project(&self, session: &Session) -> bool {
-        let project = session.project.as_deref().unwrap_or_default();
-        self.project.as_deref().is_none_or(|part| contains(project, part))
+    pub(crate) fn asks_for_project(&self, project: Option<&str>) -> bool {
+        self.project.as_deref().is_none_or(|part| contains(project.unwrap_or_default(), part))
     }
 
     pub(crate) fn contains(&self, day: Day) -> bool {

@@ -16,13 +16,23 @@ fn low(number: u64) -> u8 {
 /// Takes a number from the front; `None` if there is none.
 #[inline]
 pub(crate) fn take(bytes: &mut &[u8]) -> Option<u64> {
-    if let Some((&byte, rest)) = bytes.split_first()
-        && byte < 0x80
-    {
-        *bytes = rest;
-        return Some(u64::from(byte));
+    // Most numbers are this short.
+    match **bytes {
+        [first, ref rest @ ..] if first < 0x80 => {
+            *bytes = rest;
+            Some(first.into())
+        }
+        [first, second, ref rest @ ..] if second < 0x80 => {
+            *bytes = rest;
+            Some(u64::from(first & 0x7f) | u64::from(second) << 7)
+        }
+        [first, second, third, ref rest @ ..] if third < 0x80 => {
+            *bytes = rest;
+            let low = u64::from(first & 0x7f) | u64::from(second & 0x7f) << 7;
+            Some(low | u64::from(third) << 14)
+        }
+        _ => take_long(bytes),
     }
-    take_long(bytes)
 }
 
 fn take_long(bytes: &mut &[u8]) -> Option<u64> {

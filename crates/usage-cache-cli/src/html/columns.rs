@@ -86,7 +86,7 @@ fn named(
 pub(super) fn by_name(models: &[ModelUsage]) -> BTreeMap<String, Usage> {
     let mut sums: BTreeMap<String, Usage> = BTreeMap::new();
     for model in models {
-        let sum = sums.entry(model_name(&model.model)).or_default();
+        let sum = sums.entry(model_name(&model.model).to_owned()).or_default();
         *sum = *sum + model.usage;
     }
     sums

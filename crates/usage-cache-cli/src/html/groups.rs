@@ -84,7 +84,7 @@ fn listed(
             cell(&count(usage.tokens.total)),
             cell(&count(usage.events)),
             cell(&query.zone.day(group.last).to_string()),
-            cell(&model.unwrap_or_default()).class("name"),
+            cell(model.unwrap_or_default()).class("name"),
         ]
     });
     let mut content = vec![table(title, &header, rows)];

@@ -116,7 +116,7 @@ pub(crate) fn verified(verified: &Verified) -> VerifiedDoc {
     });
     let days = verified.days.iter().map(|difference| DayDoc {
         date: difference.day.to_string(),
-        model_name: model_name(&difference.model),
+        model_name: model_name(&difference.model).to_owned(),
         provider: difference.model.provider.clone(),
         cached: totals(&difference.cached),
         read: totals(&difference.read),

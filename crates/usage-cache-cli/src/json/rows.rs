@@ -1,11 +1,9 @@
 //! The rows of a report, under the name of what they are.
 
-use std::collections::BTreeSet;
-
 use cli_support::text::iso;
 use common_fs::Timestamp;
-use serde::Serialize;
-use usage_cache::{Block, DailyUsage, Group, GroupKey, ModelUsage};
+use serde::{Serialize, Serializer};
+use usage_cache::{Block, By, DailyUsage, Group, GroupKey, ModelUsage, Usage};
 
 use super::{ModelDoc, TotalsDoc, model, totals};
 use crate::{
@@ -16,28 +14,41 @@ use crate::{
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) enum RowsDoc {
-    Daily(Vec<RowDoc<DateKey>>),
-    Weekly(Vec<RowDoc<WeekKey>>),
-    Monthly(Vec<RowDoc<MonthKey>>),
-    Sessions(Vec<RowDoc<SessionKey>>),
-    Projects(Vec<RowDoc<ProjectKey>>),
-    Agents(Vec<RowDoc<AgentKey>>),
-    Sources(Vec<RowDoc<SourceKey>>),
-    Models(Vec<RowDoc<ModelKey>>),
-    Blocks(Vec<BlockDoc>),
+pub(super) enum RowsDoc<'v> {
+    Daily(Each<'v, DailyUsage, RowDoc<'v, DateKey>>),
+    Weekly(Each<'v, DailyUsage, RowDoc<'v, WeekKey>>),
+    Monthly(Each<'v, DailyUsage, RowDoc<'v, MonthKey>>),
+    Sessions(Each<'v, Group, RowDoc<'v, SessionKey<'v>>>),
+    Projects(Each<'v, Group, RowDoc<'v, ProjectKey<'v>>>),
+    Agents(Each<'v, Group, RowDoc<'v, AgentKey<'v>>>),
+    Sources(Each<'v, Group, RowDoc<'v, SourceKey<'v>>>),
+    Models(Each<'v, Group, RowDoc<'v, ModelKey<'v>>>),
+    Blocks(Vec<BlockDoc<'v>>),
+}
+
+/// The rows that are made of some things, each while it is written: there can be very many.
+pub(super) struct Each<'v, T, R> {
+    things: &'v [T],
+    /// What is no such row is left out.
+    row: fn(&'v T) -> Option<R>,
+}
+
+impl<T, R: Serialize> Serialize for Each<'_, T, R> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.things.iter().filter_map(self.row))
+    }
 }
 
 /// A row, with what it is about.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct RowDoc<K> {
+pub(super) struct RowDoc<'v, K> {
     #[serde(flatten)]
     key: K,
     #[serde(flatten)]
     totals: TotalsDoc,
-    models_used: Vec<String>,
-    model_breakdowns: Vec<ModelDoc>,
+    models_used: Vec<&'v str>,
+    model_breakdowns: Vec<ModelDoc<'v>>,
 }
 
 #[derive(Serialize)]
@@ -64,42 +75,42 @@ pub(super) struct Activity {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct SessionKey {
-    session_id: String,
-    source: String,
-    agent: Option<String>,
-    project_path: Option<String>,
+pub(super) struct SessionKey<'v> {
+    session_id: &'v str,
+    source: &'v str,
+    agent: Option<&'v str>,
+    project_path: Option<&'v str>,
     #[serde(flatten)]
     activity: Activity,
 }
 
 #[derive(Serialize)]
-pub(super) struct ProjectKey {
-    project: Option<String>,
+pub(super) struct ProjectKey<'v> {
+    project: Option<&'v str>,
     #[serde(flatten)]
     activity: Activity,
 }
 
 #[derive(Serialize)]
-pub(super) struct AgentKey {
-    source: String,
-    agent: Option<String>,
+pub(super) struct AgentKey<'v> {
+    source: &'v str,
+    agent: Option<&'v str>,
     #[serde(flatten)]
     activity: Activity,
 }
 
 #[derive(Serialize)]
-pub(super) struct SourceKey {
-    source: String,
+pub(super) struct SourceKey<'v> {
+    source: &'v str,
     #[serde(flatten)]
     activity: Activity,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct ModelKey {
-    provider: Option<String>,
-    model_name: String,
+pub(super) struct ModelKey<'v> {
+    provider: Option<&'v str>,
+    model_name: &'v str,
     #[serde(flatten)]
     activity: Activity,
 }
@@ -107,9 +118,9 @@ pub(super) struct ModelKey {
 /// The names are those of ccusage, where it has the same.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct BlockDoc {
+pub(super) struct BlockDoc<'v> {
     id: String,
-    source: String,
+    source: &'v str,
     start_time: String,
     end_time: String,
     first_activity: String,
@@ -117,8 +128,8 @@ pub(super) struct BlockDoc {
     is_active: bool,
     #[serde(flatten)]
     totals: TotalsDoc,
-    models: Vec<String>,
-    model_breakdowns: Vec<ModelDoc>,
+    models: Vec<&'v str>,
+    model_breakdowns: Vec<ModelDoc<'v>>,
     burn_rate: Option<BurnDoc>,
     projection: Option<ProjectionDoc>,
 }
@@ -140,21 +151,26 @@ struct ProjectionDoc {
     total_cost_nano_usd: u64,
 }
 
-pub(super) fn document(view: &View) -> RowsDoc {
+pub(super) fn document(view: &View) -> RowsDoc<'_> {
     match &view.rows {
-        Rows::Days(days) => {
-            RowsDoc::Daily(periods(days, |day| DateKey { date: day.day.to_string() }))
-        }
-        Rows::Weeks(days) => {
-            RowsDoc::Weekly(periods(days, |day| WeekKey { week: day.day.to_string() }))
-        }
-        Rows::Months(days) => RowsDoc::Monthly(periods(days, |day| MonthKey { month: month(day) })),
-        Rows::Groups(by, groups) => match by {
-            usage_cache::By::Session => RowsDoc::Sessions(groups_doc(groups, session)),
-            usage_cache::By::Project => RowsDoc::Projects(groups_doc(groups, project)),
-            usage_cache::By::Agent => RowsDoc::Agents(groups_doc(groups, agent)),
-            usage_cache::By::Source => RowsDoc::Sources(groups_doc(groups, source)),
-            usage_cache::By::Model => RowsDoc::Models(groups_doc(groups, of_model)),
+        Rows::Days(days) => RowsDoc::Daily(Each {
+            things: days,
+            row: |day| Some(period(day, DateKey { date: day.day.to_string() })),
+        }),
+        Rows::Weeks(days) => RowsDoc::Weekly(Each {
+            things: days,
+            row: |day| Some(period(day, WeekKey { week: day.day.to_string() })),
+        }),
+        Rows::Months(days) => RowsDoc::Monthly(Each {
+            things: days,
+            row: |day| Some(period(day, MonthKey { month: month(day) })),
+        }),
+        Rows::Groups(by, things) => match by {
+            By::Session => RowsDoc::Sessions(Each { things, row: session }),
+            By::Project => RowsDoc::Projects(Each { things, row: project }),
+            By::Agent => RowsDoc::Agents(Each { things, row: agent }),
+            By::Source => RowsDoc::Sources(Each { things, row: source }),
+            By::Model => RowsDoc::Models(Each { things, row: of_model }),
         },
         Rows::Blocks(blocks) => {
             RowsDoc::Blocks(blocks.iter().map(|one| block(one, view.now)).collect())
@@ -162,71 +178,72 @@ pub(super) fn document(view: &View) -> RowsDoc {
     }
 }
 
-fn periods<K>(days: &[DailyUsage], key: impl Fn(&DailyUsage) -> K) -> Vec<RowDoc<K>> {
-    let row = |day: &DailyUsage| RowDoc {
-        key: key(day),
-        totals: totals(&day.usage),
-        models_used: models_used(&day.models),
-        model_breakdowns: day.models.iter().map(model).collect(),
+fn period<K>(day: &DailyUsage, key: K) -> RowDoc<'_, K> {
+    row(key, &day.usage, &day.models)
+}
+
+fn row<'v, K>(key: K, usage: &Usage, models: &'v [ModelUsage]) -> RowDoc<'v, K> {
+    RowDoc {
+        key,
+        totals: totals(usage),
+        models_used: models_used(models),
+        model_breakdowns: models.iter().map(model).collect(),
+    }
+}
+
+fn activity(group: &Group) -> Activity {
+    Activity { first_activity: iso(group.first), last_activity: iso(group.last) }
+}
+
+fn session(group: &Group) -> Option<RowDoc<'_, SessionKey<'_>>> {
+    let GroupKey::Session(session) = &group.key else { return None };
+    let key = SessionKey {
+        session_id: &session.id,
+        source: &session.source,
+        agent: session.agent.as_deref(),
+        project_path: session.project.as_deref(),
+        activity: activity(group),
     };
-    days.iter().map(row).collect()
+    Some(row(key, &group.usage, &group.models))
 }
 
-fn groups_doc<K>(
-    groups: &[Group],
-    key: impl Fn(&GroupKey, Activity) -> Option<K>,
-) -> Vec<RowDoc<K>> {
-    let row = |group: &Group| {
-        let activity =
-            Activity { first_activity: iso(group.first), last_activity: iso(group.last) };
-        Some(RowDoc {
-            key: key(&group.key, activity)?,
-            totals: totals(&group.usage),
-            models_used: models_used(&group.models),
-            model_breakdowns: group.models.iter().map(model).collect(),
-        })
+fn project(group: &Group) -> Option<RowDoc<'_, ProjectKey<'_>>> {
+    let GroupKey::Project(project) = &group.key else { return None };
+    let key = ProjectKey { project: project.as_deref(), activity: activity(group) };
+    Some(row(key, &group.usage, &group.models))
+}
+
+fn agent(group: &Group) -> Option<RowDoc<'_, AgentKey<'_>>> {
+    let GroupKey::Agent { source, agent } = &group.key else { return None };
+    let key = AgentKey { source, agent: agent.as_deref(), activity: activity(group) };
+    Some(row(key, &group.usage, &group.models))
+}
+
+fn source(group: &Group) -> Option<RowDoc<'_, SourceKey<'_>>> {
+    let GroupKey::Source(source) = &group.key else { return None };
+    let key = SourceKey { source, activity: activity(group) };
+    Some(row(key, &group.usage, &group.models))
+}
+
+fn of_model(group: &Group) -> Option<RowDoc<'_, ModelKey<'_>>> {
+    let GroupKey::Model(model) = &group.key else { return None };
+    let key = ModelKey {
+        provider: model.provider.as_deref(),
+        model_name: model_name(model),
+        activity: activity(group),
     };
-    groups.iter().filter_map(row).collect()
+    Some(row(key, &group.usage, &group.models))
 }
 
-fn session(key: &GroupKey, activity: Activity) -> Option<SessionKey> {
-    let GroupKey::Session(session) = key else { return None };
-    Some(SessionKey {
-        session_id: session.id.clone(),
-        source: session.source.clone(),
-        agent: session.agent.clone(),
-        project_path: session.project.clone(),
-        activity,
-    })
+/// Sorted; two providers may have a model of the same name.
+fn models_used(models: &[ModelUsage]) -> Vec<&str> {
+    let mut names: Vec<&str> = models.iter().map(|model| model_name(&model.model)).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
 }
 
-fn project(key: &GroupKey, activity: Activity) -> Option<ProjectKey> {
-    let GroupKey::Project(project) = key else { return None };
-    Some(ProjectKey { project: project.clone(), activity })
-}
-
-fn agent(key: &GroupKey, activity: Activity) -> Option<AgentKey> {
-    let GroupKey::Agent { source, agent } = key else { return None };
-    Some(AgentKey { source: source.clone(), agent: agent.clone(), activity })
-}
-
-fn source(key: &GroupKey, activity: Activity) -> Option<SourceKey> {
-    let GroupKey::Source(source) = key else { return None };
-    Some(SourceKey { source: source.clone(), activity })
-}
-
-fn of_model(key: &GroupKey, activity: Activity) -> Option<ModelKey> {
-    let GroupKey::Model(model) = key else { return None };
-    Some(ModelKey { provider: model.provider.clone(), model_name: model_name(model), activity })
-}
-
-fn models_used(models: &[ModelUsage]) -> Vec<String> {
-    // Two providers may have a model of the same name.
-    let names: BTreeSet<String> = models.iter().map(|model| model_name(&model.model)).collect();
-    names.into_iter().collect()
-}
-
-fn block(block: &Block, now: Timestamp) -> BlockDoc {
+fn block(block: &Block, now: Timestamp) -> BlockDoc<'_> {
     let burn_rate = block.burn_rate(now).map(|burn| BurnDoc {
         tokens_per_minute: burn.tokens_per_minute,
         cost_per_hour: burn.cost_per_hour.dollars(),
@@ -240,7 +257,7 @@ fn block(block: &Block, now: Timestamp) -> BlockDoc {
     });
     BlockDoc {
         id: format!("{} {}", block.source, iso(block.start)),
-        source: block.source.clone(),
+        source: &block.source,
         start_time: iso(block.start),
         end_time: iso(block.end),
         first_activity: iso(block.first),

@@ -82,9 +82,14 @@ impl Answers {
         {
             remember(locations, usage, &self.facts);
         }
-        // The process ends and gives all memory back at once, rather than name by name.
-        std::mem::forget(self);
+        leave(self);
     }
+}
+
+/// Done with what can be large: the process ends soon, and gives all memory back at once rather
+/// than name by name.
+pub(super) fn leave<T>(done: T) {
+    std::mem::forget(done);
 }
 
 pub(super) fn remember(locations: &Locations, usage: &UsageCache, facts: &Facts) {

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use cli_support::{Interrupt, print, text};
+use cli_support::{Interrupt, print, print_with, text};
 use common_fs::Host;
 use usage_cache::{By, Locations, Zone};
 
@@ -55,12 +55,17 @@ pub(super) fn run(
         }
     };
     let ordered = |view: View| args.order.into_iter().fold(view, View::ordered);
-    print(&if args.json {
-        json::to_text(&json::report(&query.zone, &ordered(view), status, &answers.problems))?
+    if args.json {
+        let view = ordered(view);
+        let document = json::report(&query.zone, &view, status, &answers.problems);
+        print_with(|out| json::write(&document, out))?;
+        answers::leave(view);
     } else if args.csv {
-        csv_report::report(&ordered(view), args.breakdown)?
+        let view = ordered(view);
+        print_with(|out| csv_report::write(&view, args.breakdown, out))?;
+        answers::leave(view);
     } else if has_nothing(status) && !asked.no_refresh {
-        nothing_found(status)
+        print(&nothing_found(status))?;
     } else {
         let screen = Screen::of_stdout();
         let notes = notes::notes(&view.summary, status);
@@ -73,8 +78,8 @@ pub(super) fn run(
         for note in notes.into_iter().chain(answers.age()) {
             text += &format!("\n{}\n", screen.wrapped(&note));
         }
-        text
-    })?;
+        print(&text)?;
+    }
     answers.remember(locations, &query, asked.prices.as_deref());
     Ok(ExitCode::SUCCESS)
 }

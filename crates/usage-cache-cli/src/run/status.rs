@@ -110,7 +110,7 @@ fn shown(verified: &Verified) -> String {
     }
     text += &more(transcripts.len(), "transcript");
     for DayDifference { day, model, cached, read, .. } in days.iter().take(SHOWN_MAX) {
-        let model = plain(&model_name(model));
+        let model = plain(model_name(model));
         text +=
             &format!("  {day} {model}: cached {}, read {}\n", used(Some(cached)), used(Some(read)));
     }

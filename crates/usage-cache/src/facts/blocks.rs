@@ -123,13 +123,13 @@ impl Facts {
         for Placed { cell, source, model, .. } in &placed {
             let Some((quarter, times)) = cell.key.quarter.zip(cell.times()) else { continue };
             let is_over = |open: &Open<'_>| QUARTERS_PER_BLOCK <= quarter.0 - open.start.0;
-            if open.get(&*source.name).is_none_or(is_over) {
+            if open.get(source).is_none_or(is_over) {
                 let start = Quarter(quarter.0 - quarter.0.rem_euclid(QUARTERS_PER_HOUR));
                 let new = Open { start, times, by_model: ByModel::default() };
-                let over = open.insert(&source.name, new);
-                blocks.extend(over.and_then(|over| block(&source.name, over)));
+                let over = open.insert(source, new);
+                blocks.extend(over.and_then(|over| block(source, over)));
             }
-            if let Some(open) = open.get_mut(&*source.name) {
+            if let Some(open) = open.get_mut(source) {
                 open.times = (open.times.0.min(times.0), open.times.1.max(times.1));
                 add(&mut open.by_model, model, cell.usage());
             }

@@ -3,9 +3,9 @@ use std::{borrow::Cow, ffi::OsStr, path::Path};
 use foldhash::{HashMap, HashMapExt as _};
 
 use super::{
-    Facts, Session, SourceFacts,
+    Facts, SourceFacts,
     cells::{Cell, CellKey, Cells, Kind, Span},
-    sessions::Sessions,
+    sessions::Packing,
 };
 use crate::{
     Gone, Model, Name, NanoUsd, Prices, ServiceTier, TokenCounts, Unresolved, UsageCache, archived,
@@ -40,9 +40,8 @@ impl UsageCache {
             scope: self.scope(),
             first_imported: self.first_imported(),
             sources: Vec::new(),
-            sessions: Vec::new(),
+            sessions: HashMap::new(),
             projects: Vec::new(),
-            numbers: HashMap::new(),
             cells: Vec::new(),
         };
         for (dir, transcripts) in self.by_dir() {
@@ -67,11 +66,18 @@ struct Building<'u> {
     /// The first number of a transcript that another ledger knows.
     first_imported: usize,
     sources: Vec<SourceFacts>,
-    sessions: Vec<Session>,
+    /// The numbers of the sessions, by all that tells them apart.
+    sessions: HashMap<SessionKey, u32>,
+    /// What they are about, by their numbers.
     projects: Vec<Option<Project>>,
-    /// The sessions by all that tells them apart.
-    numbers: HashMap<(u32, Option<String>, String), u32>,
     cells: Vec<Cell>,
+}
+
+#[derive(PartialEq, Eq, Hash)]
+struct SessionKey {
+    source: u32,
+    agent: Option<String>,
+    id: String,
 }
 
 /// What a session is about. What its transcripts say is preferred to how a directory is named.
@@ -79,6 +85,13 @@ struct Building<'u> {
 enum Project {
     Said(String),
     Named(String),
+}
+
+impl Project {
+    fn name(&self) -> &str {
+        let (Self::Said(name) | Self::Named(name)) = self;
+        name
+    }
 }
 
 /// Where the events of a transcript belong.
@@ -185,54 +198,46 @@ impl Building<'_> {
         let session = session.unwrap_or_else(|| wire::to_text(Path::new(&name)));
         let belongs = known.map(|known| known.belongs(&home, &session)).unwrap_or_default();
         let id = belongs.session.map_or_else(|| session.to_string(), Cow::into_owned);
-        let key = (source, belongs.agent.map(Cow::into_owned), id);
+        let key = SessionKey { source, agent: belongs.agent.map(Cow::into_owned), id };
         let project = match (transcript.project.as_deref(), belongs.project) {
             (Some(said), _) => Some(Project::Said(said.to_owned())),
             (None, named) => named.map(|named| Project::Named(named.into_owned())),
         };
-        if let Some(number) = self.numbers.get(&key) {
-            if let Some(known) = at_mut(&mut self.projects, *number) {
-                // Whichever transcript comes first.
-                *known = match (known.take(), project) {
-                    (Some(known), Some(project)) => Some(known.min(project)),
-                    (known, project) => known.or(project),
-                };
-            }
-            return *number;
+        let number = *self.sessions.entry(key).or_insert_with(|| {
+            self.projects.push(None);
+            index(self.projects.len() - 1)
+        });
+        if let Some(known) = at_mut(&mut self.projects, number) {
+            // Whichever transcript comes first.
+            *known = match (known.take(), project) {
+                (Some(known), Some(project)) => Some(known.min(project)),
+                (known, project) => known.or(project),
+            };
         }
-        let number = index(self.sessions.len());
-        let (_, agent, id) = key.clone();
-        let source = transcript.source.to_string();
-        self.sessions.push(Session { source, agent, project: None, id });
-        self.projects.push(project);
-        self.numbers.insert(key, number);
         number
     }
 
     fn facts(self) -> Facts {
-        let Self { models, sources, mut sessions, projects, cells, .. } = self;
-        for (session, project) in sessions.iter_mut().zip(projects) {
-            session.project = project.map(|project| match project {
-                Project::Said(name) | Project::Named(name) => name,
-            });
+        let Self { models, sources, sessions, projects, cells, .. } = self;
+        let mut sessions: Vec<(SessionKey, u32)> = sessions.into_iter().collect();
+        sessions.sort_unstable_by_key(|(_, number)| *number);
+        let mut packing = Packing::default();
+        for ((SessionKey { source, agent, id }, _), project) in sessions.iter().zip(&projects) {
+            let project = project.as_ref().map(Project::name);
+            packing.put(*source, agent.as_deref(), project, id);
         }
         let by_session = Cells::new(cells);
-        let numbers = |name: &str| sources.iter().position(|source| source.name == name);
-        let source_of: Vec<u32> = sessions
-            .iter()
-            .map(|session| numbers(&session.source).map(index).unwrap_or_default())
-            .collect();
         let mut sums: HashMap<CellKey, Cell> = HashMap::new();
         for cell in by_session.iter() {
-            let place = super::at(&source_of, cell.key.place).copied().unwrap_or_default();
-            let cell = Cell { key: CellKey { place, ..cell.key }, ..cell };
+            let Some((session, _)) = super::at(&sessions, cell.key.place) else { continue };
+            let cell = Cell { key: CellKey { place: session.source, ..cell.key }, ..cell };
             sums.entry(cell.key).and_modify(|sum| sum.add(&cell)).or_insert(cell);
         }
         let by_source = Cells::new(sums.into_values().collect());
         Facts {
             sources,
             models: models.list().to_vec(),
-            sessions: Sessions::new(sessions),
+            sessions: packing.sessions(),
             by_source,
             by_session,
             basis: None,

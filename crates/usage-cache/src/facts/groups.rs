@@ -1,9 +1,9 @@
 use std::{cmp::Reverse, ptr};
 
 use common_fs::Timestamp;
-use foldhash::{HashMap, HashSet};
+use foldhash::HashMap;
 
-use super::{Cell, Days, Facts, Placed, Session, summary::sum};
+use super::{Days, Facts, Placed, Session, SessionRef, cells::CellKey, summary::sum};
 use crate::{Model, ModelUsage, NanoUsd, Query, Usage};
 
 /// What a report tells apart, other than time.
@@ -70,27 +70,28 @@ pub enum GroupKey {
 /// A [`GroupKey`] that is not copied for every cell.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Key<'f> {
-    Session(&'f Session),
+    Session(SessionRef<'f>),
     Project(Option<&'f str>),
     Agent(&'f str, Option<&'f str>),
     Source(&'f str),
     Model(&'f Model),
 }
 
-impl Key<'_> {
-    /// Whether it is the same, without reading it where that can be told.
-    fn is(self, other: Self) -> bool {
-        match (self, other) {
-            (Self::Session(ours), Self::Session(theirs)) => ptr::eq(ours, theirs),
-            (Self::Model(ours), Self::Model(theirs)) => ptr::eq(ours, theirs),
-            _ => self == other,
-        }
+impl<'f> Key<'f> {
+    fn of(placed: &Placed<'f>, by: By) -> Option<Self> {
+        Some(match by {
+            By::Session => Self::Session(placed.session?),
+            By::Project => Self::Project(placed.session?.project),
+            By::Agent => Self::Agent(placed.source, placed.session?.agent),
+            By::Source => Self::Source(placed.source),
+            By::Model => Self::Model(placed.model),
+        })
     }
 
     fn to_owned(self) -> GroupKey {
         let owned = |name: Option<&str>| name.map(str::to_owned);
         match self {
-            Self::Session(session) => GroupKey::Session(session.clone()),
+            Self::Session(session) => GroupKey::Session(session.to_session()),
             Self::Project(project) => GroupKey::Project(owned(project)),
             Self::Agent(source, agent) => {
                 GroupKey::Agent { source: source.to_owned(), agent: owned(agent) }
@@ -101,6 +102,8 @@ impl Key<'_> {
     }
 }
 
+/// What was used, while it is being summed up.
+#[derive(Clone)]
 struct Sum<'f> {
     times: (Timestamp, Timestamp),
     /// A few, of which each is in the table once.
@@ -111,11 +114,23 @@ impl Facts {
     /// What was used in the days of `query`, by what. Sessions come in the order in which they
     /// were last used, all others by cost, the costliest first. What has no time is in none.
     pub fn groups(&self, query: &Query, by: By) -> Vec<Group> {
-        let cells = match by {
-            By::Session | By::Project | By::Agent => self.in_sessions(query),
-            By::Source | By::Model => self.cells(query),
-        };
-        grouped(cells, query, by)
+        if by == By::Session {
+            let mut groups: Vec<Group> = Vec::new();
+            self.sums(query, by, |key, sum| groups.push(group(key, sum)));
+            groups.sort_by(|a, b| a.last.cmp(&b.last).then_with(|| a.key.cmp(&b.key)));
+            return groups;
+        }
+        let mut sums: HashMap<Key<'_>, Sum<'_>> = HashMap::default();
+        self.sums(query, by, |key, sum| match sums.get_mut(&key) {
+            Some(known) => known.merge(sum),
+            None => {
+                sums.insert(key, sum.clone());
+            }
+        });
+        let mut groups: Vec<Group> = sums.iter().map(|(key, sum)| group(*key, sum)).collect();
+        let used = |group: &Group| Reverse((group.usage.cost, group.usage.tokens.total));
+        groups.sort_by(|a, b| used(a).cmp(&used(b)).then_with(|| a.key.cmp(&b.key)));
+        groups
     }
 
     /// The same by session, of `sessions_max` alone, and how many more there are: there can be very
@@ -127,102 +142,110 @@ impl Facts {
         top: Top,
         sessions_max: usize,
     ) -> (Vec<Group>, usize) {
-        let mut days = Days::new(query);
-        let mut ranks: Vec<(Rank, &Session)> = Vec::new();
-        for Placed { cell, session, .. } in self.in_sessions(query) {
-            let (Some((_, last)), Some(session)) = (cell.times(), session) else { continue };
-            if cell.key.quarter.and_then(|quarter| days.day(quarter)).is_none() {
-                continue;
+        let mut best: Vec<(Rank<'_>, Sum<'_>)> = Vec::new();
+        let mut lowest = None;
+        let mut sessions = 0;
+        self.sums(query, By::Session, |session, sum| {
+            sessions += 1;
+            let rank = Rank::of(session, sum, top);
+            if lowest.is_none_or(|lowest| lowest < rank) {
+                best.push((rank, sum.clone()));
             }
-            match ranks.last_mut() {
-                Some((known, of)) if ptr::eq(*of, session) => known.add(top, &cell, last),
-                _ => {
-                    let mut rank = Rank { cost: NanoUsd::ZERO, tokens: 0, last };
-                    rank.add(top, &cell, last);
-                    ranks.push((rank, session));
-                }
+            if best.len() / 2 > sessions_max {
+                lowest = keep_highest(&mut best, sessions_max);
             }
+        });
+        keep_highest(&mut best, sessions_max);
+        if top == Top::Latest {
+            best.reverse();
         }
-        let others = ranks.len().saturating_sub(sessions_max);
-        if let Some(lower) = others.checked_sub(1) {
-            ranks.select_nth_unstable(lower);
-        }
-        let asked: HashSet<*const Session> =
-            ranks.iter().skip(others).map(|(_, session)| ptr::from_ref(*session)).collect();
-        let is_asked = |placed: &Placed<'_>| {
-            placed.session.is_some_and(|session| asked.contains(&ptr::from_ref(session)))
-        };
-        let mut groups = grouped(self.in_sessions(query).filter(is_asked), query, By::Session);
-        if top == Top::Costliest {
-            groups.sort_by_key(|Group { usage, last, .. }| {
-                Reverse((usage.cost, usage.tokens.total, *last))
-            });
-        }
+        let groups: Vec<Group> = best.iter().map(|(rank, sum)| group(rank.session, sum)).collect();
+        let others = sessions - groups.len();
         (groups, others)
+    }
+
+    /// Sums up the cells of one thing after the other. Only the cells of a session all follow each
+    /// other: `take` may get anything else several times.
+    fn sums<'f>(&'f self, query: &'f Query, by: By, take: impl FnMut(Key<'f>, &Sum<'f>)) {
+        match by {
+            By::Session | By::Project | By::Agent => {
+                sum_up(self.in_sessions(query), query, by, take);
+            }
+            By::Source | By::Model => sum_up(self.cells(query), query, by, take),
+        }
     }
 }
 
 /// Where a session stands among others.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Rank {
+struct Rank<'f> {
     cost: NanoUsd,
     tokens: u64,
     last: Timestamp,
+    session: Key<'f>,
 }
 
-impl Rank {
-    fn add(&mut self, top: Top, cell: &Cell, last: Timestamp) {
-        if top == Top::Costliest {
-            self.cost = self.cost + cell.cost;
-            self.tokens = self.tokens.saturating_add(cell.tokens.total);
-        }
-        self.last = self.last.max(last);
+impl<'f> Rank<'f> {
+    fn of(session: Key<'f>, sum: &Sum<'_>, top: Top) -> Self {
+        let usage = match top {
+            Top::Latest => Usage::default(),
+            Top::Costliest => sum.usage(),
+        };
+        Self { cost: usage.cost, tokens: usage.tokens.total, last: sum.times.1, session }
     }
 }
 
-fn grouped<'f>(cells: impl Iterator<Item = Placed<'f>>, query: &Query, by: By) -> Vec<Group> {
+/// Leaves so many, the highest first; the lowest of these, if something was left out.
+fn keep_highest<'f>(ranked: &mut Vec<(Rank<'f>, Sum<'f>)>, max: usize) -> Option<Rank<'f>> {
+    ranked.sort_by_key(|(rank, _)| Reverse(*rank));
+    ranked.truncate(max);
+    ranked.last().map(|(rank, _)| *rank)
+}
+
+fn sum_up<'f>(
+    cells: impl Iterator<Item = Placed<'f>>,
+    query: &Query,
+    by: By,
+    mut take: impl FnMut(Key<'f>, &Sum<'f>),
+) {
     let mut days = Days::new(query);
-    let mut sessions: Vec<(Key<'_>, Sum<'_>)> = Vec::new();
-    let mut sums: HashMap<Key<'_>, Sum<'_>> = HashMap::default();
-    // The cells of a session follow each other, and no other session is equal to it.
-    let mut take = |over| match over {
-        Some((key @ Key::Session(_), sum)) => sessions.push((key, sum)),
-        Some((key, sum)) => merge(&mut sums, key, sum),
-        None => (),
-    };
-    let mut current: Option<(Key<'_>, Sum<'_>)> = None;
+    let mut current: Option<(u32, Key<'f>, Sum<'f>)> = None;
     for placed in cells {
-        let Some((first, last)) = placed.cell.times() else { continue };
-        if placed.cell.key.quarter.and_then(|quarter| days.day(quarter)).is_none() {
+        let CellKey { place, quarter, .. } = placed.cell.key;
+        let Some(times) = placed.cell.times() else { continue };
+        if quarter.and_then(|quarter| days.day(quarter)).is_none() {
             continue;
         }
-        let Some(key) = key(&placed, by) else { continue };
-        let usage = placed.cell.usage();
-        match &mut current {
-            Some((known, sum)) if known.is(key) => sum.add((first, last), placed.model, usage),
-            _ => {
-                let mut sum = Sum { times: (first, last), by_model: Vec::new() };
-                sum.add((first, last), placed.model, usage);
-                take(current.replace((key, sum)));
-            }
+        // Whatever is told apart but models, all cells of a place have the same key.
+        let is_known = |(known, ..): &(u32, Key<'_>, Sum<'_>)| *known == place && by != By::Model;
+        if !current.as_ref().is_some_and(is_known) {
+            let Some(key) = Key::of(&placed, by) else { continue };
+            current = Some(match current.take() {
+                Some((_, known, sum)) if known == key => (place, key, sum),
+                Some((_, known, mut sum)) => {
+                    take(known, &sum);
+                    sum.restart(times);
+                    (place, key, sum)
+                }
+                None => (place, key, Sum { times, by_model: Vec::new() }),
+            });
+        }
+        if let Some((_, _, sum)) = &mut current {
+            sum.add(times, placed.model, placed.cell.usage());
         }
     }
-    take(current);
-    sessions
-        .sort_by(|(a, a_sum), (b, b_sum)| a_sum.times.1.cmp(&b_sum.times.1).then_with(|| a.cmp(b)));
-    let sums = sessions.into_iter().chain(sums);
-    let mut groups: Vec<Group> = sums.map(|(key, sum)| group(key, sum)).collect();
-    match by {
-        By::Session => (),
-        By::Project | By::Agent | By::Source | By::Model => {
-            let used = |group: &Group| Reverse((group.usage.cost, group.usage.tokens.total));
-            groups.sort_by(|a, b| used(a).cmp(&used(b)).then_with(|| a.key.cmp(&b.key)));
-        }
+    if let Some((_, key, sum)) = current {
+        take(key, &sum);
     }
-    groups
 }
 
 impl<'f> Sum<'f> {
+    /// Begins again, in the same memory.
+    fn restart(&mut self, times: (Timestamp, Timestamp)) {
+        self.times = times;
+        self.by_model.clear();
+    }
+
     fn add(&mut self, (first, last): (Timestamp, Timestamp), model: &'f Model, usage: Usage) {
         self.times = (self.times.0.min(first), self.times.1.max(last));
         match self.by_model.iter_mut().find(|(known, _)| ptr::eq(*known, model)) {
@@ -230,34 +253,24 @@ impl<'f> Sum<'f> {
             None => self.by_model.push((model, usage)),
         }
     }
-}
 
-fn merge<'f>(sums: &mut HashMap<Key<'f>, Sum<'f>>, key: Key<'f>, new: Sum<'f>) {
-    match sums.get_mut(&key) {
-        Some(sum) => new.by_model.into_iter().for_each(|(model, usage)| {
-            sum.add(new.times, model, usage);
-        }),
-        None => {
-            sums.insert(key, new);
+    fn merge(&mut self, other: &Self) {
+        for (model, usage) in &other.by_model {
+            self.add(other.times, model, *usage);
         }
+    }
+
+    fn usage(&self) -> Usage {
+        sum(self.by_model.iter().map(|(_, usage)| *usage))
     }
 }
 
-fn key<'f>(placed: &Placed<'f>, by: By) -> Option<Key<'f>> {
-    Some(match by {
-        By::Session => Key::Session(placed.session?),
-        By::Project => Key::Project(placed.session?.project.as_deref()),
-        By::Agent => Key::Agent(&placed.source.name, placed.session?.agent.as_deref()),
-        By::Source => Key::Source(&placed.source.name),
-        By::Model => Key::Model(placed.model),
-    })
-}
-
-fn group(key: Key<'_>, Sum { times: (first, last), by_model }: Sum<'_>) -> Group {
-    let models = by_model.into_iter();
-    let mut models: Vec<ModelUsage> =
-        models.map(|(model, usage)| ModelUsage { model: model.clone(), usage }).collect();
+fn group(key: Key<'_>, sum: &Sum<'_>) -> Group {
+    let models = sum.by_model.iter();
+    let mut models: Vec<ModelUsage> = models
+        .map(|(model, usage)| ModelUsage { model: (*model).clone(), usage: *usage })
+        .collect();
     ModelUsage::sort(&mut models);
-    let usage = sum(models.iter().map(|model| model.usage));
-    Group { key: key.to_owned(), first, last, usage, models }
+    let (first, last) = sum.times;
+    Group { key: key.to_owned(), first, last, usage: sum.usage(), models }
 }

@@ -1,66 +1,83 @@
-//! The sessions that facts are about, packed until somebody asks for them: most reports do not.
+//! The sessions that facts are about, packed: there can be very many, and who reads them needs a
+//! copy of few.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use foldhash::HashMap;
 
-use super::{Session, SourceFacts};
+use super::{Session, SourceFacts, at};
 use crate::varint::{put, take};
 
 /// Sessions, by their numbers.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Sessions {
-    list: OnceLock<Vec<Session>>,
-    /// The same, as long as nobody has asked for it. It is shared, as cells are.
+    /// Whoever asks for facts that were saved gets them without a copy.
     packed: Arc<Vec<u8>>,
 }
 
-impl Sessions {
-    pub(super) fn new(list: Vec<Session>) -> Self {
-        Self { list: OnceLock::from(list), packed: Arc::default() }
-    }
+/// A session that is not copied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct SessionRef<'s> {
+    pub(super) source: &'s str,
+    pub(super) agent: Option<&'s str>,
+    pub(super) project: Option<&'s str>,
+    pub(super) id: &'s str,
+}
 
-    /// Sessions that were [packed](Self::packed) earlier; `None` if these bytes are none.
-    pub(super) fn from_packed(packed: Vec<u8>, sources: &[SourceFacts]) -> Option<Self> {
-        let mut unpacking = Unpacking::new(&packed, sources);
-        while unpacking.next().ok()?.is_some() {}
-        Some(Self { list: OnceLock::new(), packed: Arc::new(packed) })
-    }
-
-    /// The sessions of these sources, in as few bytes as they need.
-    pub(super) fn packed(&self, sources: &[SourceFacts]) -> Vec<u8> {
-        let mut packing = Packing::default();
-        for session in self.list(sources) {
-            packing.put(session, sources);
+impl SessionRef<'_> {
+    pub(super) fn to_session(self) -> Session {
+        let owned = |name: Option<&str>| name.map(str::to_owned);
+        Session {
+            source: self.source.to_owned(),
+            agent: owned(self.agent),
+            project: owned(self.project),
+            id: self.id.to_owned(),
         }
-        packing.bytes
+    }
+}
+
+impl Sessions {
+    /// Sessions that were [packed](Self::packed) earlier. Where these bytes are none, there are no
+    /// more.
+    pub(super) fn from_packed(packed: Vec<u8>) -> Self {
+        Self { packed: Arc::new(packed) }
     }
 
-    pub(super) fn list(&self, sources: &[SourceFacts]) -> &[Session] {
-        self.list.get_or_init(|| {
-            let mut unpacking = Unpacking::new(&self.packed, sources);
-            let next = || unpacking.next().ok().flatten().map(Borrowed::into_session);
-            std::iter::from_fn(next).collect()
-        })
+    pub(super) fn packed(&self) -> &[u8] {
+        &self.packed
+    }
+
+    /// The sessions of these sources, in the order of their numbers.
+    pub(super) fn iter<'s>(&'s self, sources: &'s [SourceFacts]) -> Unpacking<'s> {
+        Unpacking { rest: &self.packed, sources, names: vec![None] }
     }
 }
 
 /// Many sessions have the same project and agent: a name is written once, and is the number
 /// after that of the last one that was new.
 #[derive(Default)]
-struct Packing<'s> {
+pub(super) struct Packing<'s> {
     bytes: Vec<u8>,
     names: HashMap<&'s str, u64>,
 }
 
 impl<'s> Packing<'s> {
-    fn put(&mut self, session: &'s Session, sources: &[SourceFacts]) {
-        let Session { source, agent, project, id } = session;
-        let source = sources.iter().position(|known| known.name == *source);
-        put(&mut self.bytes, source.map_or(u64::MAX, |source| source as u64));
-        self.name(agent.as_deref());
-        self.name(project.as_deref());
+    /// Appends a session of the source with this number.
+    pub(super) fn put(
+        &mut self,
+        source: u32,
+        agent: Option<&'s str>,
+        project: Option<&'s str>,
+        id: &str,
+    ) {
+        put(&mut self.bytes, source.into());
+        self.name(agent);
+        self.name(project);
         self.text(id);
+    }
+
+    pub(super) fn sessions(self) -> Sessions {
+        Sessions::from_packed(self.bytes)
     }
 
     fn name(&mut self, name: Option<&'s str>) {
@@ -79,63 +96,36 @@ impl<'s> Packing<'s> {
     }
 }
 
-struct Unpacking<'p> {
-    rest: &'p [u8],
-    sources: &'p [SourceFacts],
-    names: Vec<&'p str>,
+/// Unpacks sessions; ends where they cannot be unpacked.
+pub(super) struct Unpacking<'s> {
+    rest: &'s [u8],
+    sources: &'s [SourceFacts],
+    /// By their numbers; the first is none.
+    names: Vec<Option<&'s str>>,
 }
 
-/// A session that is not copied yet.
-struct Borrowed<'p> {
-    source: &'p str,
-    agent: Option<&'p str>,
-    project: Option<&'p str>,
-    id: &'p str,
-}
+impl<'s> Iterator for Unpacking<'s> {
+    type Item = SessionRef<'s>;
 
-impl Borrowed<'_> {
-    fn into_session(self) -> Session {
-        let owned = |name: Option<&str>| name.map(str::to_owned);
-        Session {
-            source: self.source.to_owned(),
-            agent: owned(self.agent),
-            project: owned(self.project),
-            id: self.id.to_owned(),
-        }
+    fn next(&mut self) -> Option<SessionRef<'s>> {
+        let source = at(self.sources, u32::try_from(take(&mut self.rest)?).ok()?)?;
+        let [agent, project] = [self.name()?, self.name()?];
+        let [agent, project] = [*self.names.get(agent)?, *self.names.get(project)?];
+        Some(SessionRef { source: &source.name, agent, project, id: self.text()? })
     }
 }
 
-/// These bytes are no sessions.
-struct NoSessions;
-
-impl<'p> Unpacking<'p> {
-    fn new(packed: &'p [u8], sources: &'p [SourceFacts]) -> Self {
-        Self { rest: packed, sources, names: Vec::new() }
-    }
-
-    /// The next one, if there is one.
-    fn next(&mut self) -> Result<Option<Borrowed<'p>>, NoSessions> {
-        if self.rest.is_empty() {
-            return Ok(None);
-        }
-        let source = self.number().and_then(|number| self.sources.get(number));
-        let source = &source.ok_or(NoSessions)?.name;
-        let (agent, project) = (self.name()?, self.name()?);
-        let id = self.text().ok_or(NoSessions)?;
-        Ok(Some(Borrowed { source, agent, project, id }))
-    }
-
-    fn name(&mut self) -> Result<Option<&'p str>, NoSessions> {
-        let number = self.number().ok_or(NoSessions)?;
-        let Some(number) = number.checked_sub(1) else { return Ok(None) };
+impl<'s> Unpacking<'s> {
+    fn name(&mut self) -> Option<usize> {
+        let number = self.number()?;
         if number == self.names.len() {
-            let name = self.text().ok_or(NoSessions)?;
-            self.names.push(name);
+            let name = self.text()?;
+            self.names.push(Some(name));
         }
-        self.names.get(number).copied().map(Some).ok_or(NoSessions)
+        Some(number)
     }
 
-    fn text(&mut self) -> Option<&'p str> {
+    fn text(&mut self) -> Option<&'s str> {
         let len = self.number()?;
         let (text, rest) = self.rest.split_at_checked(len)?;
         self.rest = rest;
@@ -149,46 +139,54 @@ impl<'p> Unpacking<'p> {
 
 #[cfg(test)]
 mod tests {
-    use proptest::{prelude::*, sample::select};
+    use proptest::prelude::*;
 
     use super::*;
     use crate::Unresolved;
 
+    const SOURCES: [&str; 2] = ["claude", "codex"];
+
+    type Row = (u32, Option<String>, Option<String>, String);
+
     fn sources() -> Vec<SourceFacts> {
         let source =
             |name: &str| SourceFacts { name: name.to_owned(), unresolved: Unresolved::default() };
-        vec![source("claude"), source("codex")]
+        SOURCES.map(source).to_vec()
     }
 
-    fn session() -> impl Strategy<Value = Session> {
+    fn row() -> impl Strategy<Value = Row> {
         let name = || prop::option::of("[a-cé]{0,2}");
-        (select(vec!["claude", "codex"]), name(), name(), "\\PC{0,9}").prop_map(
-            |(source, agent, project, id)| Session {
-                source: source.to_owned(),
-                agent,
-                project,
-                id,
-            },
-        )
+        (0_u32..2, name(), name(), "\\PC{0,9}")
     }
 
     proptest! {
         #[test]
-        fn sessions_come_back(list in prop::collection::vec(session(), 0..30)) {
+        fn sessions_come_back(rows in prop::collection::vec(row(), 0..30)) {
             let sources = sources();
-            let packed = Sessions::new(list.clone()).packed(&sources);
-            if let Some(end) = packed.len().checked_sub(1) {
-                prop_assert!(Sessions::from_packed(packed[..end].to_vec(), &sources).is_none());
+            let mut packing = Packing::default();
+            for (source, agent, project, id) in &rows {
+                packing.put(*source, agent.as_deref(), project.as_deref(), id);
             }
-            let unpacked = Sessions::from_packed(packed, &sources).unwrap();
-            prop_assert_eq!(unpacked.list(&sources), list);
+            let packed = packing.sessions().packed().to_vec();
+            let expected = rows.iter().map(|(source, agent, project, id)| SessionRef {
+                source: SOURCES[*source as usize],
+                agent: agent.as_deref(),
+                project: project.as_deref(),
+                id,
+            });
+            let expected: Vec<SessionRef<'_>> = expected.collect();
+            if let Some(end) = packed.len().checked_sub(1) {
+                let cut = Sessions::from_packed(packed[..end].to_vec());
+                let unpacked: Vec<SessionRef<'_>> = cut.iter(&sources).collect();
+                prop_assert_eq!(&*unpacked, &expected[..expected.len() - 1]);
+            }
+            let sessions = Sessions::from_packed(packed);
+            prop_assert_eq!(sessions.iter(&sources).collect::<Vec<_>>(), expected);
         }
 
         #[test]
         fn any_bytes_are_unpacked_without_harm(bytes in prop::collection::vec(0_u8..9, 0..60)) {
-            if let Some(sessions) = Sessions::from_packed(bytes, &sources()) {
-                drop(sessions.list(&sources()).to_vec());
-            }
+            Sessions::from_packed(bytes).iter(&sources()).for_each(drop);
         }
     }
 }

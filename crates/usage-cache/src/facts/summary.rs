@@ -41,7 +41,7 @@ impl Facts {
             };
             let Some(day) = days.day(quarter) else { continue };
             add(daily.entry(day).or_default(), placed.model, usage);
-            let of_source = sources.entry(&placed.source.name).or_default();
+            let of_source = sources.entry(placed.source).or_default();
             *of_source = *of_source + usage;
             if kind.is(Kind::UNPRICED) {
                 add(&mut unpriced, placed.model, usage);

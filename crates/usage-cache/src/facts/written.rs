@@ -48,30 +48,29 @@ impl Facts {
         };
         let sections = Sections {
             by_source: self.by_source.bytes().to_vec(),
-            sessions: self.sessions.packed(&self.sources),
+            sessions: self.sessions.packed().to_vec(),
             by_session: self.by_session.bytes().to_vec(),
         };
         (tables, sections)
     }
 
-    /// The facts that were [written](Self::written); `None` if these are none. Without the last
-    /// two sections, they know no sessions.
-    pub(crate) fn read(tables: Tables, sections: Sections, basis: Basis) -> Option<Self> {
+    /// The facts that were [written](Self::written). Without the last two sections, they know no
+    /// sessions.
+    pub(crate) fn read(tables: Tables, sections: Sections, basis: Basis) -> Self {
         let sources = tables.sources.into_iter().map(|row| {
             let SourceRow { name, unresolved_transcripts: transcripts, unresolved_events } = row;
             let unresolved = Unresolved { transcripts, events: unresolved_events };
             SourceFacts { name, unresolved }
         });
         let models = tables.models.into_iter();
-        let sources: Vec<SourceFacts> = sources.collect();
         let Sections { by_source, sessions, by_session } = sections;
-        Some(Self {
-            sessions: Sessions::from_packed(sessions, &sources)?,
-            sources,
+        Self {
+            sources: sources.collect(),
             models: models.map(|ModelRow { provider, name }| Model { provider, name }).collect(),
-            by_source: Cells::from_bytes(by_source)?,
-            by_session: Cells::from_bytes(by_session)?,
+            sessions: Sessions::from_packed(sessions),
+            by_source: Cells::from_bytes(by_source),
+            by_session: Cells::from_bytes(by_session),
             basis: Some(basis),
-        })
+        }
     }
 }

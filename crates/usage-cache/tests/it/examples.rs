@@ -6,7 +6,7 @@ use std::{
     sync::atomic::{AtomicBool, Ordering::Relaxed},
 };
 
-use usage_cache::{By, Locations, OpenClaw, Place, Query, Zone};
+use usage_cache::{By, GroupKey, Locations, OpenClaw, Place, Query, Zone};
 
 use crate::world::{World, all, answer_at, tokens};
 
@@ -79,7 +79,8 @@ fn a_source_of_its_own_goes_on_where_it_was() {
         (group.usage.events, tokens.total, tokens.input, tokens.cache_read),
         (2, 313, 80, 220)
     );
-    assert_eq!(facts.sessions()[0].project.as_deref(), Some("/src/bell"));
+    let projects = facts.groups(&Query::all(Zone::utc()), By::Project);
+    assert_eq!(projects[0].key, GroupKey::Project(Some("/src/bell".to_owned())));
 }
 
 #[test]
