@@ -216,7 +216,7 @@ pub fn refresh(host: Host<'_>, options: &Options, on_progress: OnProgress<'_>) -
     work.elapsed = host.clock.monotonic().saturating_sub(started);
     let turns = (updated.turns, updated.status);
     let usage = UsageCache::new(entries, models, discovery, standing, false, turns);
-    let usage = usage.saved_as(saved);
+    let usage = usage.saved_as(saved).on_threads(options.threads);
     Refreshed { usage, work, problems, interrupted: flow.is_break() }
 }
 

@@ -1,5 +1,6 @@
 use std::{
     ffi::{OsStr, OsString},
+    num::NonZeroUsize,
     path::{Path, PathBuf},
     sync::{Mutex, OnceLock, PoisonError},
 };
@@ -37,6 +38,8 @@ pub struct UsageCache {
     complete: Option<Complete>,
     /// What is known without it.
     recalled: Option<Recalled>,
+    /// On how many threads facts are made.
+    threads: usize,
 }
 
 /// Facts that were saved, and how complete they are.
@@ -213,7 +216,17 @@ impl UsageCache {
             turns,
             complete: None,
             recalled: None,
+            threads: 1,
         }
+    }
+
+    /// The same, with so many threads.
+    pub(crate) fn on_threads(self, threads: NonZeroUsize) -> Self {
+        Self { threads: threads.get(), ..self }
+    }
+
+    pub(crate) fn threads(&self) -> usize {
+        self.threads
     }
 
     /// The same, if the cache file knows all of it, and says this last.
@@ -228,7 +241,7 @@ impl UsageCache {
             Recalled { facts, status: counts.status(roots, unread.trace.take()) }
         });
         let unread = Mutex::new(Some(unread));
-        Self { known: OnceLock::new(), unread, turns, complete, recalled }
+        Self { known: OnceLock::new(), unread, turns, complete, recalled, threads: 1 }
     }
 
     /// What facts at these prices are made of, if that has a name.

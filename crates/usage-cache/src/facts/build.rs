@@ -1,9 +1,9 @@
-use std::{borrow::Cow, ffi::OsStr, path::Path};
+use std::{borrow::Cow, ffi::OsStr, path::Path, ptr};
 
 use foldhash::{HashMap, HashMapExt as _};
 
 use super::{
-    Facts, SourceFacts,
+    Facts, SourceFacts, at,
     cells::{Cell, CellKey, Cells, Kind, Span},
     sessions::Packing,
 };
@@ -11,6 +11,7 @@ use crate::{
     Gone, Model, Name, NanoUsd, Prices, ServiceTier, TokenCounts, Unresolved, UsageCache, archived,
     log::Logged,
     models::{ModelId, Models},
+    parallel,
     prices::DirPrices,
     resolve::Resolution,
     rollup::Quarter,
@@ -27,44 +28,68 @@ impl UsageCache {
         if let Some(facts) = self.saved_facts().filter(|facts| facts.basis() == basis) {
             return facts.clone();
         }
-        let facts = self.made_facts(gone, prices);
+        let facts = self.made_in_parts(gone, prices, self.threads());
         // What they were to be made of may turn out to be lost.
         Facts { basis: self.basis(gone, prices), ..facts }
     }
 
-    fn made_facts(&self, gone: Gone, prices: &Prices) -> Facts {
-        let mut building = Building {
+    /// Makes them in so many parts, each on a thread of its own.
+    fn made_in_parts(&self, gone: Gone, prices: &Prices, parts: usize) -> Facts {
+        let inputs = Inputs {
             models: self.models(),
             resolution: self.resolution(gone),
             turns: self.priority_turns(),
             scope: self.scope(),
             first_imported: self.first_imported(),
-            sources: Vec::new(),
-            sessions: HashMap::new(),
-            projects: Vec::new(),
-            cells: Vec::new(),
         };
-        for (dir, transcripts) in self.by_dir() {
-            let prices = prices.in_dir(dir);
-            for (number, name, transcript) in transcripts {
-                let is_left_out = transcript.gone_since.is_some() && gone == Gone::Exclude;
-                if !is_left_out && building.resolution.counts(number) {
-                    building.add((dir, name), number, transcript, &prices);
-                }
-            }
-        }
-        building.facts()
+        let all = self.by_dir().flat_map(|(dir, transcripts)| {
+            transcripts.map(move |(number, name, transcript)| Counted {
+                dir,
+                name,
+                number,
+                transcript,
+            })
+        });
+        let counts = |counted: &Counted<'_>| {
+            let is_left_out = counted.transcript.gone_since.is_some() && gone == Gone::Exclude;
+            !is_left_out && inputs.resolution.counts(counted.number)
+        };
+        let counted: Vec<Counted<'_>> = all.filter(counts).collect();
+        let part_len = counted.len().div_ceil(parts.max(1)).max(1);
+        let parts: Vec<&[Counted<'_>]> = counted.chunks(part_len).collect();
+        let build = |part: &&[Counted<'_>]| Building::of(inputs, part, prices);
+        let threads = counted.len() / COUNTED_PER_THREAD_MIN;
+        let mut built = parallel::map(&parts, threads, 1, build).into_iter();
+        let first = built.next().unwrap_or_else(|| Building::new(inputs, 0));
+        built.fold(first, Building::with).facts()
     }
 }
 
-/// Facts in the making.
-struct Building<'u> {
+/// Less are done sooner than a thread is started.
+const COUNTED_PER_THREAD_MIN: usize = 2_000;
+
+/// A transcript that counts.
+struct Counted<'u> {
+    dir: &'u Path,
+    name: &'u OsStr,
+    number: usize,
+    transcript: &'u Transcript,
+}
+
+/// What facts are made of, besides transcripts and prices.
+#[derive(Clone, Copy)]
+struct Inputs<'u> {
     models: &'u Models,
     resolution: &'u Resolution,
     turns: &'u PriorityTurns,
     scope: &'u Scope,
     /// The first number of a transcript that another ledger knows.
     first_imported: usize,
+}
+
+/// Facts in the making.
+struct Building<'u> {
+    inputs: Inputs<'u>,
     sources: Vec<SourceFacts>,
     /// The numbers of the sessions, by all that tells them apart.
     sessions: HashMap<SessionKey, u32>,
@@ -102,28 +127,73 @@ struct Place {
     imported: bool,
 }
 
-impl Building<'_> {
-    fn add(
-        &mut self,
-        (dir, name): (&Path, &OsStr),
-        number: usize,
-        transcript: &Transcript,
-        prices: &DirPrices<'_>,
-    ) {
-        let source = self.source(&transcript.source);
+impl<'u> Building<'u> {
+    fn new(inputs: Inputs<'u>, sessions: usize) -> Self {
+        Self {
+            inputs,
+            sources: Vec::new(),
+            sessions: HashMap::with_capacity(sessions),
+            projects: Vec::new(),
+            cells: Vec::new(),
+        }
+    }
+
+    /// Those of some transcripts.
+    fn of(inputs: Inputs<'u>, counted: &[Counted<'_>], prices: &Prices) -> Self {
+        let mut building = Self::new(inputs, counted.len());
+        for of_dir in counted.chunk_by(|a, b| ptr::eq(a.dir, b.dir)) {
+            let Some(Counted { dir, .. }) = of_dir.first() else { continue };
+            let prices = prices.in_dir(dir);
+            for counted in of_dir {
+                building.add(counted, &prices);
+            }
+        }
+        building
+    }
+
+    /// Together with those of other transcripts.
+    fn with(mut self, other: Self) -> Self {
+        let Self { sources, sessions, mut projects, cells, .. } = other;
+        let add = |SourceFacts { name, unresolved: Unresolved { transcripts, events } }| {
+            let number = self.source(&name);
+            if let Some(SourceFacts { unresolved, .. }) = at_mut(&mut self.sources, number) {
+                unresolved.transcripts += transcripts;
+                unresolved.events += events;
+            }
+            number
+        };
+        let sources: Vec<u32> = sources.into_iter().map(add).collect();
+        let mut numbers = vec![0; projects.len()];
+        for (SessionKey { source, agent, id }, number) in sessions {
+            let source = at(&sources, source).copied().unwrap_or_default();
+            let project = at_mut(&mut projects, number).and_then(Option::take);
+            if let Some(number) = at_mut(&mut numbers, number) {
+                *number = self.session(SessionKey { source, agent, id }, project);
+            }
+        }
+        self.cells.extend(cells.into_iter().filter_map(|cell| {
+            let place = *at(&numbers, cell.key.place)?;
+            Some(Cell { key: CellKey { place, ..cell.key }, ..cell })
+        }));
+        self
+    }
+
+    fn add(&mut self, counted: &Counted<'_>, prices: &DirPrices<'_>) {
+        let Counted { number, transcript, .. } = *counted;
         let gone = transcript.gone_since.is_some();
-        let imported = self.first_imported <= number;
-        let session = self.session(source, dir, name, transcript);
-        let place = Place { session, gone, imported };
-        let resolution = self.resolution;
+        let imported = self.inputs.first_imported <= number;
+        let source = self.source(&transcript.source);
+        let (of, project) = self.belongs(source, counted);
+        let place = Place { session: self.session(of, project), gone, imported };
+        let Inputs { models, resolution, .. } = self.inputs;
         for bucket in resolution.buckets(number, &transcript.rollup) {
-            let Some(model) = self.models.get(bucket.model) else { continue };
+            let Some(model) = models.get(bucket.model) else { continue };
             let cost = prices.cost(model, bucket);
             let kind = Kind::default().with(Kind::PRIORITY, bucket.class.has_priority());
             let key = key(place, bucket.quarter, bucket.model, kind);
             self.push(key, Span::default(), bucket.events, bucket.tokens, cost);
         }
-        let Some(events) = self.resolution.events(number, &transcript.log) else {
+        let Some(events) = resolution.events(number, &transcript.log) else {
             if let Some(SourceFacts { unresolved, .. }) = at_mut(&mut self.sources, source) {
                 unresolved.transcripts += 1;
                 unresolved.events += transcript.log.keys().len() as u64;
@@ -131,7 +201,7 @@ impl Building<'_> {
             return;
         };
         for event in events {
-            let Some(model) = self.models.get(event.model) else { continue };
+            let Some(model) = models.get(event.model) else { continue };
             let (cost, has_priority) = self.cost(&event, model, prices);
             let kind = Kind::default()
                 .with(Kind::PRIORITY, has_priority)
@@ -170,7 +240,7 @@ impl Building<'_> {
         let Logged { at, tier, tokens, cache_creation_1h, .. } = *event;
         let cost =
             event.cost.or_else(|| prices.event_cost(model, at, tier, &tokens, cache_creation_1h));
-        if let Some(answered_by) = event.turn.and_then(|turn| self.turns.get(turn)) {
+        if let Some(answered_by) = event.turn.and_then(|turn| self.inputs.turns.get(turn)) {
             return (cost.max(prices.fast_cost(model, answered_by, at, &tokens)), true);
         }
         (cost, tier == ServiceTier::Priority)
@@ -187,10 +257,11 @@ impl Building<'_> {
     }
 
     /// The session that a transcript belongs to, going by where it is, or was before it was put
-    /// away.
-    fn session(&mut self, source: u32, dir: &Path, name: &OsStr, transcript: &Transcript) -> u32 {
+    /// away, and what it is about.
+    fn belongs(&self, source: u32, counted: &Counted<'_>) -> (SessionKey, Option<Project>) {
+        let Counted { dir, name, transcript, .. } = *counted;
         let (home, name) = archived::before(dir, name);
-        let known = self.scope.source(&transcript.source);
+        let known = self.inputs.scope.source(&transcript.source);
         let session = match known.map(|known| known.classify(&name)) {
             Some(Name::Transcript(named)) => named.session.map(String::from_utf8_lossy),
             Some(Name::Compressed | Name::Other) | None => None,
@@ -198,17 +269,20 @@ impl Building<'_> {
         let session = session.unwrap_or_else(|| wire::to_text(Path::new(&name)));
         let belongs = known.map(|known| known.belongs(&home, &session)).unwrap_or_default();
         let id = belongs.session.map_or_else(|| session.to_string(), Cow::into_owned);
-        let key = SessionKey { source, agent: belongs.agent.map(Cow::into_owned), id };
         let project = match (transcript.project.as_deref(), belongs.project) {
             (Some(said), _) => Some(Project::Said(said.to_owned())),
             (None, named) => named.map(|named| Project::Named(named.into_owned())),
         };
+        (SessionKey { source, agent: belongs.agent.map(Cow::into_owned), id }, project)
+    }
+
+    /// The number of a session; what it is about is the same in whatever order its transcripts come.
+    fn session(&mut self, key: SessionKey, project: Option<Project>) -> u32 {
         let number = *self.sessions.entry(key).or_insert_with(|| {
             self.projects.push(None);
             index(self.projects.len() - 1)
         });
         if let Some(known) = at_mut(&mut self.projects, number) {
-            // Whichever transcript comes first.
             *known = match (known.take(), project) {
                 (Some(known), Some(project)) => Some(known.min(project)),
                 (known, project) => known.or(project),
@@ -218,7 +292,7 @@ impl Building<'_> {
     }
 
     fn facts(self) -> Facts {
-        let Self { models, sources, sessions, projects, cells, .. } = self;
+        let Self { inputs, sources, sessions, projects, cells } = self;
         let mut sessions: Vec<(SessionKey, u32)> = sessions.into_iter().collect();
         sessions.sort_unstable_by_key(|(_, number)| *number);
         let mut packing = Packing::default();
@@ -229,14 +303,14 @@ impl Building<'_> {
         let by_session = Cells::new(cells);
         let mut sums: HashMap<CellKey, Cell> = HashMap::new();
         for cell in by_session.iter() {
-            let Some((session, _)) = super::at(&sessions, cell.key.place) else { continue };
+            let Some((session, _)) = at(&sessions, cell.key.place) else { continue };
             let cell = Cell { key: CellKey { place: session.source, ..cell.key }, ..cell };
             sums.entry(cell.key).and_modify(|sum| sum.add(&cell)).or_insert(cell);
         }
         let by_source = Cells::new(sums.into_values().collect());
         Facts {
             sources,
-            models: models.list().to_vec(),
+            models: inputs.models.list().to_vec(),
             sessions: packing.sessions(),
             by_source,
             by_session,
@@ -258,3 +332,6 @@ fn index(number: usize) -> u32 {
 fn at_mut<T>(list: &mut [T], index: u32) -> Option<&mut T> {
     list.get_mut(usize::try_from(index).ok()?)
 }
+
+#[cfg(test)]
+mod tests;
