@@ -33,7 +33,7 @@ impl UsageCache {
         Facts { basis: self.basis(gone, prices), ..facts }
     }
 
-    /// Makes them in so many parts, each on a thread of its own.
+    /// Makes them in so many parts, on several threads if there are enough transcripts.
     fn made_in_parts(&self, gone: Gone, prices: &Prices, parts: usize) -> Facts {
         let inputs = Inputs {
             models: self.models(),

@@ -49,7 +49,7 @@ fn known() -> UsageCache {
 }
 
 #[test]
-fn facts_are_the_same_on_however_many_threads() {
+fn facts_are_the_same_in_however_many_parts() {
     let (usage, query) = (known(), Query::all(Zone::utc()));
     let made = |parts| usage.made_in_parts(Gone::Include, &Prices::builtin(), parts);
     let whole = made(1);
