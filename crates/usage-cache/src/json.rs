@@ -4,20 +4,21 @@
 //! built.
 
 mod cursor;
+mod string;
 
 use std::{borrow::Cow, fmt, ops::ControlFlow};
 
 use common_fs::Timestamp;
 use serde::{Deserializer as _, de::Visitor};
 
-pub(crate) use cursor::{Cursor, Fields, Malformed, read_object};
+pub(crate) use cursor::{Cursor, Fields, Malformed, read_object, read_object_into};
 
-/// A value, as the text that it is.
+/// A value, as the text that it is: JSON in UTF-8.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Raw<'a>(&'a str);
+pub(crate) struct Raw<'a>(&'a [u8]);
 
 impl<'a> Raw<'a> {
-    pub(crate) fn get(self) -> &'a str {
+    pub(crate) fn get(self) -> &'a [u8] {
         self.0
     }
 }
@@ -63,16 +64,16 @@ pub(crate) fn millis(raw: Raw<'_>) -> Option<Timestamp> {
 }
 
 pub(crate) fn not_null(raw: Option<Raw<'_>>) -> Option<Raw<'_>> {
-    raw.filter(|raw| raw.get() != "null")
+    raw.filter(|raw| raw.get() != b"null")
 }
 
 /// A string; one that is not well-formed Unicode counts as missing.
 pub(crate) fn text(raw: Raw<'_>) -> Option<Cow<'_, str>> {
-    let quoted = raw.get().strip_prefix('"')?.strip_suffix('"')?;
-    if quoted.contains('\\') {
-        return serde_json::from_str(raw.get()).ok().map(Cow::Owned);
+    let quoted = raw.get().strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+    if memchr::memchr(b'\\', quoted).is_some() {
+        return serde_json::from_slice(raw.get()).ok().map(Cow::Owned);
     }
-    Some(Cow::Borrowed(quoted))
+    std::str::from_utf8(quoted).ok().map(Cow::Borrowed)
 }
 
 /// No model has a longer name; what is longer is cut.
@@ -122,9 +123,9 @@ impl Visitor<'_> for NameVisitor {
 
 /// A number of tokens: not negative, without its fraction.
 pub(crate) fn tokens(raw: Raw<'_>) -> Option<u64> {
-    let text = raw.get();
-    if text.len() < 16 && text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return text.parse().ok();
+    let digits = raw.get();
+    if digits.len() < 16 && digits.iter().all(u8::is_ascii_digit) {
+        return Some(digits.iter().fold(0, |sum, digit| sum * 10 + u64::from(digit - b'0')));
     }
     #[expect(
         clippy::cast_possible_truncation,
@@ -136,14 +137,14 @@ pub(crate) fn tokens(raw: Raw<'_>) -> Option<u64> {
 
 /// A finite number.
 pub(crate) fn number(raw: Raw<'_>) -> Option<f64> {
-    let text = raw.get();
+    let text = std::str::from_utf8(raw.get()).ok()?;
     let numeric = text.starts_with(|first: char| first == '-' || first.is_ascii_digit());
     text.parse().ok().filter(|number: &f64| numeric && number.is_finite())
 }
 
 /// Visits the fields of an object; returns whether it is one.
 pub(crate) fn each_field<'a>(raw: Raw<'a>, mut visit: impl FnMut(&[u8], Raw<'a>)) -> bool {
-    let mut cursor = Cursor::new(raw.get().as_bytes());
+    let mut cursor = Cursor::new(raw.get());
     // The text was checked when the line was read.
     let read = cursor.each_field(|key, value| {
         visit(key, value.raw()?);

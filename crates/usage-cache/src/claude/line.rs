@@ -60,10 +60,10 @@ impl<'l> Line<'l> {
     /// `data.message`; the identity is that of the answer, so it counts once.
     pub(super) fn event(&self) -> Option<Event<'l>> {
         match self.kind?.get() {
-            "\"assistant\"" => self.answer(self.session, self.timestamp),
-            "\"progress\"" => {
+            b"\"assistant\"" => self.answer(self.session, self.timestamp),
+            b"\"progress\"" => {
                 let line = self.data.as_deref()?.message.as_ref()?;
-                let is_answer = line.kind?.get() == "\"assistant\"";
+                let is_answer = line.kind?.get() == b"\"assistant\"";
                 let answer = || {
                     let session = line.session.or(self.session);
                     line.answer(session, line.timestamp.or(self.timestamp))
@@ -141,9 +141,9 @@ impl Usage<'_> {
 
     fn tier(&self) -> ServiceTier {
         match (self.speed.map(Raw::get), self.service_tier.map(Raw::get)) {
-            (Some("\"fast\""), _) | (_, Some("\"priority\"")) => ServiceTier::Priority,
-            (_, Some("\"flex\"")) => ServiceTier::Flex,
-            (_, Some("\"batch\"")) => ServiceTier::Batch,
+            (Some(b"\"fast\""), _) | (_, Some(b"\"priority\"")) => ServiceTier::Priority,
+            (_, Some(b"\"flex\"")) => ServiceTier::Flex,
+            (_, Some(b"\"batch\"")) => ServiceTier::Batch,
             _ => ServiceTier::Standard,
         }
     }

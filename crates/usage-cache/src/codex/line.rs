@@ -8,7 +8,9 @@ use std::borrow::Cow;
 use common_fs::Timestamp;
 
 use super::counts::Counts;
-use crate::json::{Cursor, Fields, Malformed, Raw, name, read_object, time, tokens};
+use crate::json::{
+    Cursor, Fields, Malformed, Raw, name, read_object, read_object_into, time, tokens,
+};
 
 /// The fields of a line that matter.
 #[derive(Default)]
@@ -63,25 +65,27 @@ pub(super) struct Tokens<'a> {
 }
 
 impl<'a> Line<'a> {
-    /// Reads an object; `None` if it is something else.
-    pub(super) fn read(object: &'a [u8]) -> serde_json::Result<Option<Self>> {
-        Ok(read_object(object)?)
+    /// Reads an object into its place; `None` if it is something else.
+    pub(super) fn read_into(line: &mut Option<Self>, object: &'a [u8]) -> serde_json::Result<()> {
+        Ok(read_object_into(line, object)?)
     }
 
     pub(super) fn record(&self) -> Record<'a> {
         let none = Payload::default();
         let payload = self.payload.as_ref().unwrap_or(&none);
         match self.kind.map(Raw::get) {
-            Some("\"session_meta\"") => Record::Session(self.meta(payload)),
-            Some("\"turn_context\"") => {
+            Some(b"\"session_meta\"") => Record::Session(self.meta(payload)),
+            Some(b"\"turn_context\"") => {
                 Record::Context { model: payload.model(), turn: first(&payload.turns) }
             }
-            Some("\"inter_agent_communication_metadata\"") => {
-                Record::FromAgent(payload.trigger_turn.is_some_and(|raw| raw.get() == "true"))
+            Some(b"\"inter_agent_communication_metadata\"") => {
+                Record::FromAgent(payload.trigger_turn.is_some_and(|raw| raw.get() == b"true"))
             }
-            Some("\"event_msg\"") => match (payload.kind.map(Raw::get), &payload.info) {
-                (Some("\"token_count\""), Some(info)) => Record::Tokens(self.tokens(payload, info)),
-                (Some("\"task_started\""), _) => Record::Turn(payload.turn()),
+            Some(b"\"event_msg\"") => match (payload.kind.map(Raw::get), &payload.info) {
+                (Some(b"\"token_count\""), Some(info)) => {
+                    Record::Tokens(self.tokens(payload, info))
+                }
+                (Some(b"\"task_started\""), _) => Record::Turn(payload.turn()),
                 _ => Record::Other,
             },
             _ => Record::Other,
@@ -90,7 +94,7 @@ impl<'a> Line<'a> {
 
     fn meta(&self, payload: &Payload<'a>) -> Meta<'a> {
         let source = payload.source.is_some_and(is_thread_spawn);
-        let thread = payload.thread_source.is_some_and(|raw| raw.get() == "\"subagent\"");
+        let thread = payload.thread_source.is_some_and(|raw| raw.get() == b"\"subagent\"");
         Meta {
             id: first(&payload.ids).or_else(|| first(&self.ids)),
             parent: first(&payload.parents),
@@ -138,7 +142,7 @@ fn first<'a>(raws: &[Option<Raw<'a>>]) -> Option<Cow<'a, str>> {
 
 /// Whether `source` is `{"subagent": {"thread_spawn": …}}`.
 fn is_thread_spawn(source: Raw<'_>) -> bool {
-    let source: Result<Option<Source>, _> = read_object(source.get().as_bytes());
+    let source: Result<Option<Source>, _> = read_object(source.get());
     let sub_agent = source.ok().flatten().and_then(|source| source.sub_agent);
     sub_agent.is_some_and(|sub_agent| sub_agent.thread_spawn)
 }

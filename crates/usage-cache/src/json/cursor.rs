@@ -5,7 +5,7 @@
 
 use serde::de;
 
-use super::{FieldName, Raw};
+use super::{FieldName, Raw, string::string_len};
 
 /// As deep as `serde_json` goes: what it nests in itself would fill the stack otherwise.
 const DEPTH_MAX: u32 = 127;
@@ -29,11 +29,20 @@ pub(crate) trait Fields<'a>: Default {
 
 /// Reads a text that is an object; `None` if it is something else.
 pub(crate) fn read_object<'a, T: Fields<'a>>(text: &'a [u8]) -> Result<Option<T>, Malformed> {
-    let mut cursor = Cursor::new(text);
     let mut object = None;
-    cursor.object(&mut object)?;
+    read_object_into(&mut object, text)?;
+    Ok(object)
+}
+
+/// The same into its place: an object with many fields is not moved.
+pub(crate) fn read_object_into<'a, T: Fields<'a>>(
+    object: &mut Option<T>,
+    text: &'a [u8],
+) -> Result<(), Malformed> {
+    let mut cursor = Cursor::new(text);
+    cursor.object(object)?;
     cursor.skip_space();
-    if cursor.rest.is_empty() { Ok(object) } else { Err(Malformed) }
+    if cursor.rest.is_empty() { Ok(()) } else { Err(Malformed) }
 }
 
 /// A place in a text, before a value.
@@ -90,40 +99,62 @@ impl<'a> Cursor<'a> {
         let before = self.rest;
         self.skip()?;
         let text = before.get(..before.len() - self.rest.len()).unwrap_or_default();
-        // What is no text may stand anywhere but in what is kept.
-        std::str::from_utf8(text).map(Raw).map_err(|_| Malformed)
+        // What is no text may stand anywhere but in what is kept. Numbers and words are text.
+        let has_strings = matches!(text, [b'"' | b'[' | b'{', ..]);
+        if has_strings && std::str::from_utf8(text).is_err() {
+            return Err(Malformed);
+        }
+        Ok(Raw(text))
     }
 
     /// Passes over a value.
     pub(crate) fn skip(&mut self) -> Result<(), Malformed> {
+        self.skip_space();
+        match self.rest.first() {
+            Some(b'{' | b'[') => self.skip_nested(),
+            _ => self.skip_scalar(),
+        }
+    }
+
+    /// Passes over a value that is no array and no object, and has no space before it.
+    fn skip_scalar(&mut self) -> Result<(), Malformed> {
+        match self.first()? {
+            b'"' => self.skip_string().map(drop),
+            b'-' => {
+                let digit = self.first()?;
+                self.skip_number(digit)
+            }
+            b't' => self.skip_word(b"rue"),
+            b'f' => self.skip_word(b"alse"),
+            b'n' => self.skip_word(b"ull"),
+            digit => self.skip_number(digit),
+        }
+    }
+
+    /// Passes over an array or an object, however deep: that takes memory, but not of the stack.
+    fn skip_nested(&mut self) -> Result<(), Malformed> {
         // Of the arrays and objects around the current value, the innermost last: whether it is
         // an object.
         let mut around = Vec::new();
         loop {
             self.skip_space();
-            match self.first()? {
-                b'{' => {
+            match self.rest.first() {
+                Some(b'{') => {
+                    self.first()?;
                     if !self.next_is(b'}') {
                         around.push(true);
                         self.skip_key()?;
                         continue;
                     }
                 }
-                b'[' => {
+                Some(b'[') => {
+                    self.first()?;
                     if !self.next_is(b']') {
                         around.push(false);
                         continue;
                     }
                 }
-                b'"' => drop(self.skip_string()?),
-                b'-' => {
-                    let digit = self.first()?;
-                    self.skip_number(digit)?;
-                }
-                b't' => self.skip_word(b"rue")?,
-                b'f' => self.skip_word(b"alse")?,
-                b'n' => self.skip_word(b"ull")?,
-                digit => self.skip_number(digit)?,
+                _ => self.skip_scalar()?,
             }
             loop {
                 let Some(&in_object) = around.last() else { return Ok(()) };
@@ -156,31 +187,9 @@ impl<'a> Cursor<'a> {
 
     /// Passes over the rest of a string; returns whether it has escapes.
     fn skip_string(&mut self) -> Result<bool, Malformed> {
-        let mut has_escapes = false;
-        loop {
-            let plain = plain_len(self.rest);
-            self.rest = self.rest.get(plain..).unwrap_or_default();
-            match self.first()? {
-                b'"' => return Ok(has_escapes),
-                b'\\' => {
-                    has_escapes = true;
-                    self.skip_escape()?;
-                }
-                _ => return Err(Malformed),
-            }
-        }
-    }
-
-    fn skip_escape(&mut self) -> Result<(), Malformed> {
-        match self.first()? {
-            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Ok(()),
-            b'u' => {
-                let (digits, rest) = self.rest.split_first_chunk::<4>().ok_or(Malformed)?;
-                self.rest = rest;
-                digits.iter().all(u8::is_ascii_hexdigit).then_some(()).ok_or(Malformed)
-            }
-            _ => Err(Malformed),
-        }
+        let string = string_len(self.rest)?;
+        self.rest = self.rest.get(string.len..).ok_or(Malformed)?;
+        Ok(string.has_escapes)
     }
 
     /// Passes over the rest of a number that has no sign and begins with `first`.
@@ -248,30 +257,6 @@ impl<'a> Cursor<'a> {
     fn take(&mut self, expected: u8) -> Result<(), Malformed> {
         if self.next_is(expected) { Ok(()) } else { Err(Malformed) }
     }
-}
-
-/// How many bytes come before the next one that means something in a string, or must not be in
-/// one.
-fn plain_len(text: &[u8]) -> usize {
-    let (words, rest) = text.as_chunks();
-    for (at, word) in words.iter().enumerate() {
-        let special = specials(u64::from_le_bytes(*word));
-        if special != 0 {
-            return at * size_of::<u64>() + special.trailing_zeros() as usize / 8;
-        }
-    }
-    let is_special = |&byte: &u8| byte < 0x20 || byte == b'"' || byte == b'\\';
-    let plain = rest.iter().position(is_special).unwrap_or(rest.len());
-    words.len() * size_of::<u64>() + plain
-}
-
-/// The special ones of eight bytes: of the first, the highest bit is set. The bits below it are
-/// zero, and those above it may be anything. See "Bit Twiddling Hacks" by Sean Anderson.
-fn specials(word: u64) -> u64 {
-    const EACH: u64 = u64::MAX / 255;
-    let below = |word: u64, limit: u8| word.wrapping_sub(EACH * u64::from(limit)) & !word;
-    let equal = |byte: u8| below(word ^ (EACH * u64::from(byte)), 1);
-    (below(word, 0x20) | equal(b'"') | equal(b'\\')) & (EACH << 7)
 }
 
 #[cfg(test)]

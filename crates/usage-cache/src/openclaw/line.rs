@@ -71,7 +71,7 @@ impl<'a> Place<'a> {
 
     /// Whether it is the first line, which says what the session is.
     pub(super) fn is_header(&self) -> bool {
-        self.kind.is_some_and(|kind| kind.get() == "\"session\"")
+        self.kind.is_some_and(|kind| kind.get() == b"\"session\"")
     }
 
     /// The id of what the line records, and what that follows.
@@ -104,7 +104,7 @@ impl<'a> Line<'a> {
     pub(super) fn event(&self) -> Option<Event<'a>> {
         let message = self.message.as_ref()?;
         let role = message.role?.get();
-        if role != "\"user\"" && role != "\"assistant\"" {
+        if role != b"\"user\"" && role != b"\"assistant\"" {
             return None;
         }
         let usage = not_null(message.usage).or(not_null(self.usage))?;

@@ -34,7 +34,7 @@ struct Count {
 impl Count {
     fn offer(&mut self, rank: usize, raw: Raw<'_>) {
         // Of a repeated key the last counts, as in JavaScript.
-        if raw.get() != "null" && self.rank.is_none_or(|known| rank <= known) {
+        if raw.get() != b"null" && self.rank.is_none_or(|known| rank <= known) {
             *self = Self { rank: Some(rank), value: tokens(raw) };
         }
     }
@@ -139,7 +139,7 @@ impl Fields {
     }
 
     fn offer_read_of_input(&mut self, rank: usize, raw: Raw<'_>) {
-        self.input_has_read |= raw.get() != "null";
+        self.input_has_read |= raw.get() != b"null";
         self.cache_read.offer(rank, raw);
     }
 
@@ -157,7 +157,7 @@ impl Fields {
             if key == DETAIL_CACHE_READ.as_bytes() {
                 self.offer_read_of_input(offset, raw);
             } else if let Some(rank) = rank(&DETAIL_CACHE_CREATION, key) {
-                self.input_has_creation |= raw.get() != "null";
+                self.input_has_creation |= raw.get() != b"null";
                 self.cache_creation.offer(offset + rank, raw);
             }
         });
@@ -175,7 +175,7 @@ fn cost(raw: Raw<'_>) -> (Option<NanoUsd>, bool) {
     let (mut total, mut origin, mut component) = (None, false, false);
     each_field(raw, |key, raw| match key {
         b"total" => total = number(raw).and_then(NanoUsd::from_dollars),
-        b"totalOrigin" => origin = raw.get() == "\"provider-billed\"",
+        b"totalOrigin" => origin = raw.get() == b"\"provider-billed\"",
         b"input" | b"output" | b"cacheRead" | b"cacheWrite" => {
             component |= is_not_zero(raw);
         }
@@ -188,7 +188,7 @@ fn cost(raw: Raw<'_>) -> (Option<NanoUsd>, bool) {
 /// Whether this is a number other than zero, told without computing it: it has another digit
 /// before its exponent.
 fn is_not_zero(raw: Raw<'_>) -> bool {
-    let mut digits = raw.get().bytes().take_while(|byte| !matches!(byte, b'e' | b'E'));
-    let numeric = raw.get().starts_with(|first: char| first == '-' || first.is_ascii_digit());
-    numeric && digits.any(|byte| (b'1'..=b'9').contains(&byte))
+    let mut digits = raw.get().iter().take_while(|byte| !matches!(byte, b'e' | b'E'));
+    let numeric = matches!(raw.get(), [b'-' | b'0'..=b'9', ..]);
+    numeric && digits.any(|byte| (b'1'..=b'9').contains(byte))
 }

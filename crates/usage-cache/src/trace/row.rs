@@ -54,7 +54,7 @@ pub(super) fn read(body: &[u8]) -> Option<Said<'_>> {
 fn completed(body: &[u8]) -> Option<Said<'_>> {
     let (prefix, json) = split(body, &EVENT)?;
     let Message { kind, response, .. } = Message::read(json)?;
-    if kind != Some("\"response.completed\"") {
+    if kind != Some(b"\"response.completed\"") {
         return None;
     }
     let model = response?.model.and_then(name).filter(|model| !model.is_empty())?;
@@ -64,8 +64,8 @@ fn completed(body: &[u8]) -> Option<Said<'_>> {
 fn request(body: &[u8]) -> Option<Said<'_>> {
     let (prefix, json) = split(body, &REQUEST)?;
     let message = Message::read(json)?;
-    let is_priority =
-        message.kind == Some("\"response.create\"") && message.service_tier == Some("\"priority\"");
+    let is_priority = message.kind == Some(b"\"response.create\"")
+        && message.service_tier == Some(b"\"priority\"");
     if !is_priority {
         return None;
     }
@@ -122,8 +122,8 @@ fn id(value: &[u8]) -> Option<&str> {
 /// The fields of a message that matter.
 #[derive(Default)]
 struct Message<'r> {
-    kind: Option<&'r str>,
-    service_tier: Option<&'r str>,
+    kind: Option<&'r [u8]>,
+    service_tier: Option<&'r [u8]>,
     turn: Option<Raw<'r>>,
     model: Option<Raw<'r>>,
     response: Option<Response<'r>>,
