@@ -7,6 +7,7 @@ use std::{
     borrow::Cow,
     ffi::OsString,
     fmt::Write as _,
+    io::Write as _,
     os::unix::ffi::{OsStrExt as _, OsStringExt as _},
     path::{Path, PathBuf},
 };
@@ -17,6 +18,9 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 /// `,"sum":"0123456789abcdef"}`
 pub(crate) const SUM_BYTES: usize = 26;
 
+/// Most lines are not longer.
+const LINE_BYTES_USUAL: usize = 2_048;
+
 /// A line to be written, with its line end.
 pub(crate) struct Sealed {
     pub(crate) line: Vec<u8>,
@@ -25,11 +29,12 @@ pub(crate) struct Sealed {
 
 /// An object as a line with its sum.
 pub(crate) fn seal(object: &impl Serialize) -> Sealed {
-    // Numbers, text and lists of them always serialize.
-    let mut line = serde_json::to_vec(object).unwrap_or_default();
+    // Numbers, text and lists of them always serialize, and memory takes what is written to it.
+    let mut line = Vec::with_capacity(LINE_BYTES_USUAL);
+    serde_json::to_writer(&mut line, object).ok();
     line.pop();
     let sum = xxh3_64(&line);
-    line.extend_from_slice(format!(",\"sum\":\"{}\"}}\n", to_hex(sum)).as_bytes());
+    writeln!(line, ",\"sum\":\"{sum:016x}\"}}").ok();
     Sealed { line, sum }
 }
 

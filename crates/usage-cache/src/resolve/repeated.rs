@@ -20,13 +20,11 @@ pub(super) struct Repeated {
 pub(super) struct Own<'t> {
     numbered: Numbered<'t>,
     copied: usize,
-    /// Its path before it was archived.
-    was: (Cow<'t, Path>, Cow<'t, OsStr>),
 }
 
 impl<'t> Own<'t> {
     pub(super) fn new(numbered: Numbered<'t>, copied: usize) -> Self {
-        Self { numbered, copied, was: numbered.before_archiving() }
+        Self { numbered, copied }
     }
 
     fn keys(&self) -> &'t [Key] {
@@ -45,7 +43,7 @@ type Recorded = (usize, u64, u64, bool);
 /// By what it is decided who counts an event: whether the transcript exists, what it recorded,
 /// whether it is still shown there, and its path before it was archived and now, of which the first
 /// counts.
-type Rank<'t> = (bool, u64, u64, bool, Reverse<[(&'t Path, &'t OsStr); 2]>);
+type Rank<'t> = (bool, u64, u64, bool, Reverse<[(Cow<'t, Path>, Cow<'t, OsStr>); 2]>);
 
 impl Repeated {
     pub(super) fn among(transcripts: &[Own<'_>]) -> Self {
@@ -91,8 +89,7 @@ fn rank<'t>(
     (at, output, total, visible): Recorded,
 ) -> Option<Rank<'t>> {
     let own = transcripts.get(at)?;
-    let (was_in, was) = (own.was.0.as_ref(), own.was.1.as_ref());
     let Numbered { dir, name, transcript, .. } = own.numbered;
-    let path = Reverse([(was_in, was), (dir, name)]);
+    let path = Reverse([own.numbered.before_archiving(), (dir.into(), name.into())]);
     Some((transcript.gone_since.is_none(), output, total, visible, path))
 }

@@ -56,8 +56,8 @@ pub(super) struct TranscriptRow<'a> {
     begins_as: Option<BeginningRow<'a>>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     project: Option<Cow<'a, str>>,
-    /// Provider and name.
-    models: Vec<(Option<String>, Option<String>)>,
+    #[serde(borrow)]
+    models: Vec<ModelRow<'a>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     buckets: Vec<BucketRow>,
     /// Index into `models`, service tier, flags.
@@ -93,6 +93,9 @@ pub(super) fn is_empty(text: &str) -> bool {
     text.is_empty()
 }
 
+/// Provider and name.
+type ModelRow<'a> = (Option<Cow<'a, str>>, Option<Cow<'a, str>>);
+
 /// Quarter, index into `models`, class, events, input, output, cache creation, cache creation
 /// for an hour, cache read, total, recorded nano-dollars.
 type BucketRow = (Option<i32>, usize, u8, u64, u64, u64, u64, u64, u64, u64, u64);
@@ -122,12 +125,12 @@ impl Names {
     }
 }
 
-impl TranscriptRow<'_> {
+impl<'a> TranscriptRow<'a> {
     pub(super) fn new(
-        transcript: &Transcript,
+        transcript: &'a Transcript,
         buckets: &[Bucket],
         log: &EventLog,
-        models: &Models,
+        models: &'a Models,
     ) -> Self {
         let Transcript { fingerprint, lines, lineage, .. } = transcript;
         let mut used: Vec<ModelId> = Vec::new();
@@ -144,10 +147,11 @@ impl TranscriptRow<'_> {
         let kinds = kinds.map(|kind| (place(kind.model), kind.tier.code(), kind.flags));
         let kinds = kinds.collect();
         let named = |id: &ModelId| {
-            models.get(*id).map(|model| (model.provider.clone(), model.name.clone()))
+            let Model { provider, name } = models.get(*id)?;
+            Some((provider.as_deref().map(Cow::Borrowed), name.as_deref().map(Cow::Borrowed)))
         };
         Self {
-            source: Cow::Owned(transcript.source.to_string()),
+            source: Cow::Borrowed(&transcript.source),
             source_version: transcript.version,
             as_file: transcript.as_file,
             dev: fingerprint.id.dev,
@@ -164,10 +168,10 @@ impl TranscriptRow<'_> {
             too_long_lines: lines.too_long,
             unresolved_lines: lines.unresolved,
             gone_since_ns: transcript.gone_since.map(Timestamp::unix_nanos),
-            state: transcript.state.as_deref().map(|state| Cow::Owned(state.to_owned())),
+            state: transcript.state.as_deref().map(Cow::Borrowed),
             session: lineage.session.map(|Key(key)| Cow::Owned(to_hex(key))),
             begins_as: BeginningRow::new(lineage.beginning),
-            project: transcript.project.as_deref().map(|name| Cow::Owned(name.to_owned())),
+            project: transcript.project.as_deref().map(Cow::Borrowed),
             models: used.iter().map(|id| named(id).unwrap_or_default()).collect(),
             buckets,
             kinds,
@@ -178,7 +182,10 @@ impl TranscriptRow<'_> {
     }
 
     pub(super) fn read(self, models: &mut Models, sources: &mut Names) -> Option<Transcript> {
-        let intern = |(provider, name)| models.intern(Model { provider, name });
+        let owned = |name: Option<Cow<'_, str>>| name.map(Cow::into_owned);
+        let intern = |(provider, name)| {
+            models.intern(Model { provider: owned(provider), name: owned(name) })
+        };
         let used: Vec<ModelId> = self.models.into_iter().map(intern).collect();
         let buckets = self.buckets.into_iter().map(|row| read_bucket(row, &used));
         let rollup = Rollup::new(buckets.collect::<Option<_>>()?);
@@ -249,8 +256,8 @@ impl BeginningRow<'_> {
 }
 
 fn keys_to_text(keys: &[Key]) -> String {
-    let bytes: Vec<u8> = keys.iter().flat_map(|key| key.0.to_le_bytes()).collect();
-    BASE64_NOPAD.encode(&bytes)
+    let bytes: Vec<[u8; 8]> = keys.iter().map(|key| key.0.to_le_bytes()).collect();
+    BASE64_NOPAD.encode(bytes.as_flattened())
 }
 
 fn keys_from_text(text: &str) -> Option<Vec<Key>> {
