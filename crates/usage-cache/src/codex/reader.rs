@@ -150,9 +150,9 @@ impl Parser for Reader {
         }
         let mut after_context = mem::take(&mut self.after_context);
         read_objects(line, &mut |object| {
-            let mut line = None;
-            Line::read_into(&mut line, object)?;
-            let Some(line) = &line else { return Ok(Outcome::Malformed) };
+            let mut read = None;
+            Line::read_into(&mut read, object)?;
+            let Some(line) = &read else { return Ok(Outcome::Malformed) };
             self.after_context = false;
             Ok(self.take(line.record(), mem::take(&mut after_context), hand_on))
         })

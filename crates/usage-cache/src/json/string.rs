@@ -108,7 +108,7 @@ fn specials_of_block(block: &[u8; BLOCK_BYTES]) -> u64 {
 
 /// A bit for each of eight bytes that have all their bits set or none, of the first the lowest.
 fn one_bit_of_each(flags: u64) -> u64 {
-    // What bit n of byte n is multiplied by puts it beside the others, in the highest byte.
+    // What the lowest bit of byte n is multiplied by puts it at bit n of the highest byte.
     const ASIDE: u64 = 0x0102_0408_1020_4080;
     const ONE_OF_EACH: u64 = 0x0101_0101_0101_0101;
     (flags & ONE_OF_EACH).wrapping_mul(ASIDE) >> 56
@@ -117,6 +117,7 @@ fn one_bit_of_each(flags: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use serde::de::IgnoredAny;
 
     use super::*;
 
@@ -150,27 +151,34 @@ mod tests {
         assert_eq!(specials_of_block(&[0; BLOCK_BYTES]), u64::MAX);
     }
 
-    /// Parts of strings; of the last, a string may not have some, and ends with another.
-    const PARTS: [&[u8]; 12] = [
-        b"x",
-        b"text of some length ",
-        b"\xC3\xA9",
-        b"\xFF",
-        b"\\n",
-        b"\\\"",
-        b"\\\\",
-        b"\\u00e9",
-        b"\\u00",
-        b"\\",
-        b"\"",
-        b"\n",
-    ];
+    #[test]
+    fn each_byte_means_what_it_means_wherever_it_stands() {
+        for byte in 0..=u8::MAX {
+            for at in 0..2 * BLOCK_BYTES {
+                let mut text = [b'x'; 2 * BLOCK_BYTES + 10];
+                text[at] = byte;
+                text[2 * BLOCK_BYTES + 5] = b'"';
+                assert_eq!(string_len(&text), string_len_slowly(&text), "{byte} at {at}");
+            }
+        }
+    }
+
+    /// What a string may have in it,
+    const PARTS: [&[u8]; 8] =
+        [b"x", b"text of some length ", b"\xC3\xA9", b"\xFF", b"\\n", b"\\\"", b"\\\\", b"\\u00e9"];
+    /// and what ends it, or makes it none.
+    const ENDS: [&[u8]; 5] = [b"\"", b"\\u00", b"\\", b"\n", b"\x1F"];
 
     fn texts() -> impl Strategy<Value = Vec<u8>> {
-        let (plain, _) = PARTS.split_at(8);
-        let (plain, any) = (proptest::sample::select(plain), proptest::sample::select(&PARTS[..]));
-        let parts = proptest::collection::vec(prop_oneof![30 => plain, 1 => any], 0..200);
+        let (parts, ends) = (prop::sample::select(&PARTS[..]), prop::sample::select(&ENDS[..]));
+        let parts = prop::collection::vec(prop_oneof![50 => parts, 1 => ends], 0..200);
         parts.prop_map(|parts| parts.concat())
+    }
+
+    /// What `serde_json` takes for a string that ends with the text.
+    fn is_string(text: &[u8]) -> bool {
+        let quoted = [b"\"", text].concat();
+        serde_json::from_slice::<IgnoredAny>(&quoted).is_ok()
     }
 
     proptest! {
@@ -179,6 +187,8 @@ mod tests {
             prop_assert_eq!(string_len(&text), string_len_slowly(&text));
             let quoted = [&text[..], b"\""].concat();
             prop_assert_eq!(string_len(&quoted), string_len_slowly(&quoted));
+            let is_all = |string: StringLen| string.len == quoted.len();
+            prop_assert_eq!(string_len(&quoted).is_ok_and(is_all), is_string(&quoted));
         }
     }
 }

@@ -1,4 +1,4 @@
-use std::{borrow::Cow, cmp::Reverse, ffi::OsStr, path::Path};
+use std::{borrow::Cow, cell::OnceCell, cmp::Reverse, ffi::OsStr, path::Path};
 
 use super::Numbered;
 use crate::{Key, log::Logged};
@@ -20,11 +20,13 @@ pub(super) struct Repeated {
 pub(super) struct Own<'t> {
     numbered: Numbered<'t>,
     copied: usize,
+    /// Its path before it was archived; few are asked, those many times.
+    was: OnceCell<(Cow<'t, Path>, Cow<'t, OsStr>)>,
 }
 
 impl<'t> Own<'t> {
     pub(super) fn new(numbered: Numbered<'t>, copied: usize) -> Self {
-        Self { numbered, copied }
+        Self { numbered, copied, was: OnceCell::new() }
     }
 
     fn keys(&self) -> &'t [Key] {
@@ -43,7 +45,7 @@ type Recorded = (usize, u64, u64, bool);
 /// By what it is decided who counts an event: whether the transcript exists, what it recorded,
 /// whether it is still shown there, and its path before it was archived and now, of which the first
 /// counts.
-type Rank<'t> = (bool, u64, u64, bool, Reverse<[(Cow<'t, Path>, Cow<'t, OsStr>); 2]>);
+type Rank<'t> = (bool, u64, u64, bool, Reverse<[(&'t Path, &'t OsStr); 2]>);
 
 impl Repeated {
     pub(super) fn among(transcripts: &[Own<'_>]) -> Self {
@@ -84,12 +86,13 @@ impl Repeated {
     }
 }
 
-fn rank<'t>(
-    transcripts: &'t [Own<'t>],
+fn rank<'o>(
+    transcripts: &'o [Own<'_>],
     (at, output, total, visible): Recorded,
-) -> Option<Rank<'t>> {
+) -> Option<Rank<'o>> {
     let own = transcripts.get(at)?;
     let Numbered { dir, name, transcript, .. } = own.numbered;
-    let path = Reverse([own.numbered.before_archiving(), (dir.into(), name.into())]);
+    let (was_in, was) = own.was.get_or_init(|| own.numbered.before_archiving());
+    let path = Reverse([(was_in.as_ref(), was.as_ref()), (dir, name)]);
     Some((transcript.gone_since.is_none(), output, total, visible, path))
 }

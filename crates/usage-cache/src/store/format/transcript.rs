@@ -56,7 +56,6 @@ pub(super) struct TranscriptRow<'a> {
     begins_as: Option<BeginningRow<'a>>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     project: Option<Cow<'a, str>>,
-    #[serde(borrow)]
     models: Vec<ModelRow<'a>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     buckets: Vec<BucketRow>,
@@ -93,7 +92,7 @@ pub(super) fn is_empty(text: &str) -> bool {
     text.is_empty()
 }
 
-/// Provider and name.
+/// Provider and name; not copied to be written.
 type ModelRow<'a> = (Option<Cow<'a, str>>, Option<Cow<'a, str>>);
 
 /// Quarter, index into `models`, class, events, input, output, cache creation, cache creation
