@@ -18,7 +18,7 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 /// `,"sum":"0123456789abcdef"}`
 pub(crate) const SUM_BYTES: usize = 26;
 
-/// A line that is not longer needs memory once; most are half of that.
+/// A line that is not longer needs memory once, instead of growing with each field.
 const LINE_BYTES_USUAL: usize = 2_048;
 
 /// A line to be written, with its line end.

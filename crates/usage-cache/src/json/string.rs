@@ -55,7 +55,8 @@ pub(super) fn string_len(text: &[u8]) -> Result<StringLen, Malformed> {
 /// Names, numbers of things and times are hardly longer.
 const SHORT_WORDS: usize = 4;
 
-/// The same, if the string is short and nothing but its end means something in it.
+/// The same, if the string is short and nothing but its end means something in it: for keys, a
+/// whole block would be too much.
 fn short_string_len(text: &[u8]) -> Option<usize> {
     let (words, _) = text.as_chunks();
     for (word, start) in words.iter().take(SHORT_WORDS).zip((0..).step_by(size_of::<u64>())) {

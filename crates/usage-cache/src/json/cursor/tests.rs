@@ -210,10 +210,10 @@ proptest! {
     ) {
         let text = serde_json::to_vec(&fields).unwrap();
         let All(read) = read_object(&text).unwrap().unwrap();
-        let read: Vec<(String, Value)> = read
-            .into_iter()
-            .map(|(key, raw)| (String::from_utf8(key).unwrap(), serde_json::from_slice(raw.get()).unwrap()))
-            .collect();
+        let field = |(key, raw): (Vec<u8>, Raw<'_>)| {
+            (String::from_utf8(key).unwrap(), serde_json::from_slice(raw.get()).unwrap())
+        };
+        let read: Vec<(String, Value)> = read.into_iter().map(field).collect();
         let expected: Value = serde_json::from_slice(&text).unwrap();
         let expected = expected.as_object().unwrap();
         prop_assert_eq!(read.len(), expected.len());
