@@ -47,6 +47,41 @@ pub fn iso(time: Timestamp) -> String {
     humantime::format_rfc3339_seconds(SystemTime::UNIX_EPOCH + since_epoch).to_string()
 }
 
+/// Times as [`iso`] writes them, for very many of which most are near the one before.
+#[derive(Debug, Default)]
+pub struct IsoTimes {
+    /// An hour since 1970, and a time in it.
+    last: Option<(u64, [u8; ISO_LEN])>,
+}
+
+const ISO_LEN: usize = "2026-09-01T12:00:00Z".len();
+
+impl IsoTimes {
+    /// A time, as ASCII.
+    pub fn text(&mut self, time: Timestamp) -> [u8; ISO_LEN] {
+        let seconds = time.since(Timestamp::UNIX_EPOCH).as_secs();
+        let hour = seconds / 3_600;
+        let mut text = match self.last {
+            Some((known, text)) if known == hour => text,
+            Some(_) | None => {
+                let mut text = [b' '; ISO_LEN];
+                text.iter_mut().zip(iso(time).into_bytes()).for_each(|(to, byte)| *to = byte);
+                text
+            }
+        };
+        let [.., m1, m2, _, s1, s2, _] = &mut text;
+        [*m1, *m2] = digits(seconds / 60 % 60);
+        [*s1, *s2] = digits(seconds % 60);
+        self.last = Some((hour, text));
+        text
+    }
+}
+
+/// Of a number with two.
+fn digits(number: u64) -> [u8; 2] {
+    [number / 10, number % 10].map(|digit| b'0' + (digit % 10) as u8)
+}
+
 /// `3m 20s`, in whole seconds.
 pub fn span(span: Duration) -> String {
     humantime::format_duration(Duration::from_secs(span.as_secs())).to_string()
@@ -79,6 +114,17 @@ mod tests {
         ];
         for (seconds, text) in table {
             assert_eq!(about(Duration::from_secs(seconds)), text);
+        }
+    }
+
+    #[test]
+    fn times_that_are_near_each_other_are_written_like_others() {
+        let mut times = IsoTimes::default();
+        for seconds in
+            [-1, 0, 59, 60, 3_599, 3_600, 3_601, 1_772_323_199, 1_772_323_200, 5, 9_000_000_000]
+        {
+            let time = Timestamp::clamped(seconds, 999_999_999);
+            assert_eq!(times.text(time), iso(time).as_bytes(), "{seconds}");
         }
     }
 

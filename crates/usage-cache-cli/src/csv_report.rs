@@ -2,8 +2,8 @@
 
 use std::io::{self, Write};
 
-use cli_support::text::iso;
-use usage_cache::{By, Group, GroupKey, Model, ModelUsage, Session, Usage};
+use cli_support::text::{IsoTimes, iso};
+use usage_cache::{By, Group, GroupKey, Model, ModelUsage, NanoUsd, Session, SessionUsage, Usage};
 
 use crate::{
     table::month,
@@ -25,20 +25,12 @@ const USAGE_COLUMNS: [&str; 8] = [
 const MODEL_COLUMNS: [&str; 2] = ["provider", "modelName"];
 
 /// Writes a report, which can be very long, row by row.
-pub(crate) fn write(view: &View, breakdown: bool, to: impl Write) -> io::Result<()> {
-    write_rows(view, breakdown, to).map_err(|error| match error.into_kind() {
-        // Whoever asks what kind it is need not look inside.
-        csv::ErrorKind::Io(error) => error,
-        kind => io::Error::other(format!("{kind:?}")),
-    })
-}
-
-fn write_rows(view: &View, breakdown: bool, to: impl Write) -> csv::Result<()> {
+pub(crate) fn write(view: &View<'_>, breakdown: bool, to: impl Write) -> io::Result<()> {
     let columns = columns(&view.rows);
     let is_by_model = matches!(view.rows, Rows::Groups(By::Model, _));
     let models: &[&str] = if breakdown && !is_by_model { &MODEL_COLUMNS } else { &[] };
-    let mut table = Table { writer: csv::Writer::from_writer(to), by_model: !models.is_empty() };
-    table.writer.write_record(columns.iter().chain(models).chain(&USAGE_COLUMNS))?;
+    let mut table = Table { to, by_model: !models.is_empty(), line: Vec::new() };
+    table.header(columns.iter().chain(models).chain(&USAGE_COLUMNS))?;
     match &view.rows {
         Rows::Days(days) | Rows::Weeks(days) => {
             for day in days {
@@ -48,6 +40,12 @@ fn write_rows(view: &View, breakdown: bool, to: impl Write) -> csv::Result<()> {
         Rows::Months(days) => {
             for day in days {
                 table.row(&[&month(day)], &day.usage, &day.models)?;
+            }
+        }
+        Rows::Sessions(sessions) => {
+            let mut times = IsoTimes::default();
+            for of in sessions.iter() {
+                table.session(&of, &mut times)?;
             }
         }
         Rows::Groups(_, groups) => {
@@ -65,16 +63,16 @@ fn write_rows(view: &View, breakdown: bool, to: impl Write) -> csv::Result<()> {
             }
         }
     }
-    Ok(table.writer.flush()?)
+    Ok(())
 }
 
 /// What tells rows apart.
-fn columns(rows: &Rows) -> &'static [&'static str] {
+fn columns(rows: &Rows<'_>) -> &'static [&'static str] {
     match rows {
         Rows::Days(_) => &["date"],
         Rows::Weeks(_) => &["week"],
         Rows::Months(_) => &["month"],
-        Rows::Groups(By::Session, _) => {
+        Rows::Sessions(_) => {
             &["source", "agent", "project", "session", "firstActivity", "lastActivity"]
         }
         Rows::Groups(By::Project, _) => &["project"],
@@ -86,68 +84,109 @@ fn columns(rows: &Rows) -> &'static [&'static str] {
 }
 
 struct Table<W: Write> {
-    writer: csv::Writer<W>,
+    to: W,
     /// Whether each model has a row of its own.
     by_model: bool,
+    /// The line that is being made, in the memory of the one before.
+    line: Vec<u8>,
 }
 
 impl<W: Write> Table<W> {
-    fn group(&mut self, group: &Group) -> csv::Result<()> {
+    fn header<'n>(&mut self, names: impl Iterator<Item = &'n &'n str>) -> io::Result<()> {
+        for name in names {
+            self.text(name);
+        }
+        self.end_line()
+    }
+
+    fn session(&mut self, of: &SessionUsage<'_>, times: &mut IsoTimes) -> io::Result<()> {
+        let Session { source, agent, project, id, .. } = of.session;
+        let [agent, project] = [agent, project].map(Option::unwrap_or_default);
+        let times = [of.first, of.last].map(|time| times.text(time));
+        let [first, last] = times.each_ref().map(|time| str::from_utf8(time).unwrap_or_default());
+        self.row(&[source, agent, project, id, first, last], &of.usage, &of.models)
+    }
+
+    fn group(&mut self, group: &Group<'_>) -> io::Result<()> {
         let Group { key, usage, models, .. } = group;
         match key {
-            GroupKey::Session(session) => {
-                let Session { source, agent, project, id, .. } = session;
-                let (first, last) = (iso(group.first), iso(group.last));
-                let names = [
-                    source,
-                    or_nothing(agent.as_ref()),
-                    or_nothing(project.as_ref()),
-                    id,
-                    &first,
-                    &last,
-                ];
-                self.row(&names, usage, models)
-            }
-            GroupKey::Project(project) => self.row(&[or_nothing(project.as_ref())], usage, models),
+            GroupKey::Project(project) => self.row(&[project.unwrap_or_default()], usage, models),
             GroupKey::Agent { source, agent } => {
-                self.row(&[source, or_nothing(agent.as_ref())], usage, models)
+                self.row(&[source, agent.unwrap_or_default()], usage, models)
             }
             GroupKey::Source(source) => self.row(&[source], usage, models),
             GroupKey::Model(model) => self.row(&model_names(model), usage, models),
         }
     }
 
-    fn row(&mut self, names: &[&str], usage: &Usage, models: &[ModelUsage]) -> csv::Result<()> {
+    fn row(&mut self, names: &[&str], usage: &Usage, models: &[ModelUsage]) -> io::Result<()> {
         if !self.by_model {
-            return self.record(names, &[], usage);
+            return self.line(names, &[], usage);
         }
         for ModelUsage { model, usage, .. } in models {
-            self.record(names, &model_names(model), usage)?;
+            self.line(names, &model_names(model), usage)?;
         }
         Ok(())
     }
 
-    fn record(&mut self, names: &[&str], of_model: &[&str], usage: &Usage) -> csv::Result<()> {
+    fn line(&mut self, names: &[&str], of_model: &[&str], usage: &Usage) -> io::Result<()> {
+        for name in names.iter().chain(of_model) {
+            self.text(name);
+        }
         let tokens = &usage.tokens;
-        let numbers = [
-            tokens.input.to_string(),
-            tokens.output.to_string(),
-            tokens.cache_creation.to_string(),
-            tokens.cache_read.to_string(),
-            tokens.total.to_string(),
-            usage.cost.dollars().to_string(),
-            usage.events.to_string(),
-            usage.unpriced_events.to_string(),
-        ];
-        let numbers = numbers.iter().map(|number| &**number);
-        self.writer.write_record(names.iter().chain(of_model).copied().chain(numbers))
+        let classes = [tokens.input, tokens.output, tokens.cache_creation, tokens.cache_read];
+        for number in classes.into_iter().chain([tokens.total]) {
+            self.number(number);
+        }
+        self.dollars(usage.cost);
+        self.number(usage.events);
+        self.number(usage.unpriced_events);
+        self.end_line()
+    }
+
+    fn end_line(&mut self) -> io::Result<()> {
+        if let Some(last) = self.line.last_mut() {
+            *last = b'\n';
+        }
+        self.to.write_all(&self.line)?;
+        self.line.clear();
+        Ok(())
+    }
+
+    /// Text is quoted where it has to be, with its quotes doubled (RFC 4180).
+    fn text(&mut self, text: &str) {
+        let is_plain = |byte: &u8| !matches!(byte, b',' | b'"' | b'\r' | b'\n');
+        // Without a jump out of the loop, many bytes are looked at together.
+        if text.as_bytes().iter().fold(true, |plain, byte| plain & is_plain(byte)) {
+            self.line.extend_from_slice(text.as_bytes());
+        } else {
+            self.line.extend_from_slice(format!("\"{}\"", text.replace('"', "\"\"")).as_bytes());
+        }
+        self.line.push(b',');
+    }
+
+    fn number(&mut self, number: u64) {
+        self.line.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+        self.line.push(b',');
+    }
+
+    /// All digits, and no more.
+    fn dollars(&mut self, cost: NanoUsd) {
+        const PER_DOLLAR: u64 = 1_000_000_000;
+        self.number(cost.0 / PER_DOLLAR);
+        let nanos = cost.0 % PER_DOLLAR;
+        if nanos != 0 {
+            let mut buffer = itoa::Buffer::new();
+            // With a one before them, none of the digits is left out.
+            let digits = buffer.format(PER_DOLLAR + nanos).get(1..).unwrap_or_default();
+            self.line.pop();
+            self.line.push(b'.');
+            self.line.extend_from_slice(digits.trim_end_matches('0').as_bytes());
+            self.line.push(b',');
+        }
     }
 }
 
 fn model_names(model: &Model) -> [&str; 2] {
-    [or_nothing(model.provider.as_ref()), model_name(model)]
-}
-
-fn or_nothing(name: Option<&String>) -> &str {
-    name.map(String::as_str).unwrap_or_default()
+    [model.provider.as_deref().unwrap_or_default(), model_name(model)]
 }

@@ -3,6 +3,7 @@
 
 mod ledger;
 mod rows;
+mod session_rows;
 mod trace;
 
 use std::io::{self, Write};
@@ -26,7 +27,7 @@ const SCHEMA_VERSION: u32 = 1;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct ReportDoc<'v> {
+struct ReportDoc<'v> {
     schema_version: u32,
     timezone: String,
     #[serde(flatten)]
@@ -145,10 +146,31 @@ struct RootDoc {
     state: &'static str,
 }
 
-/// A report, with what is not known.
-pub(crate) fn report<'v>(
+/// Writes a report, which can be very long, with what is not known.
+pub(crate) fn write_report(
     zone: &Zone,
-    view: &'v View,
+    view: &View<'_>,
+    status: &Status,
+    problems: &[CacheProblem],
+    mut to: impl Write,
+) -> io::Result<()> {
+    let document = serde_json::to_string_pretty(&report(zone, view, status, problems))?;
+    match (&view.rows, document.split_once(NO_SESSIONS)) {
+        (Rows::Sessions(sessions), Some((before, after))) if !sessions.is_empty() => {
+            write!(to, "{before}\"sessions\": [")?;
+            session_rows::write(sessions, &mut to)?;
+            writeln!(to, "]{after}")
+        }
+        _ => writeln!(to, "{document}"),
+    }
+}
+
+/// What a report has where the rows of its sessions belong: no text can have these quotes in it.
+const NO_SESSIONS: &str = "\"sessions\": []";
+
+fn report<'v>(
+    zone: &Zone,
+    view: &'v View<'_>,
     status: &Status,
     problems: &[CacheProblem],
 ) -> ReportDoc<'v> {
@@ -328,12 +350,6 @@ pub(crate) fn state<'s>(
 /// A document as the text that is printed.
 pub(crate) fn to_text(document: &impl Serialize) -> anyhow::Result<String> {
     Ok(serde_json::to_string_pretty(document)? + "\n")
-}
-
-/// Writes a document as the same text, which can be very long, while it is made.
-pub(crate) fn write(document: &impl Serialize, mut to: impl Write) -> io::Result<()> {
-    serde_json::to_writer_pretty(&mut to, document)?;
-    writeln!(to)
 }
 
 /// How the trace database stands, as a document of its own.

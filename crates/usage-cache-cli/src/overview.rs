@@ -72,7 +72,7 @@ fn headline(summary: &Summary, today: Day, all: &str) -> String {
 }
 
 /// The costliest of some groups, and what the others come to.
-fn top(groups: &[Group], title: &str, screen: Screen) -> String {
+fn top(groups: &[Group<'_>], title: &str, screen: Screen) -> String {
     let all = groups.iter().fold(Usage::default(), |sum, group| sum + group.usage);
     if groups.is_empty() || groups.iter().all(|group| group.key == GroupKey::Project(None)) {
         return String::new();
@@ -94,12 +94,11 @@ fn top(groups: &[Group], title: &str, screen: Screen) -> String {
     format!("\n{}\n{}", screen.faint(title), lines(&mut table))
 }
 
-fn name(key: &GroupKey) -> String {
+fn name(key: &GroupKey<'_>) -> String {
     match key {
         GroupKey::Model(model) => cli_support::text::plain(model_name(model)),
-        GroupKey::Project(project) => project_name(project.as_deref()),
-        GroupKey::Source(name) | GroupKey::Agent { source: name, .. } => name.clone(),
-        GroupKey::Session(session) => cli_support::text::plain(&session.id),
+        GroupKey::Project(project) => project_name(*project),
+        GroupKey::Source(name) | GroupKey::Agent { source: name, .. } => (*name).to_owned(),
     }
 }
 

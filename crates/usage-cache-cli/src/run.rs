@@ -36,7 +36,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             report(&args.report, Some(Kind::Weekly(args.start_of_week.into())))
         }
         Some(Command::Monthly(args)) => report(args, Some(Kind::Monthly)),
-        Some(Command::Session(args)) => report(args, Some(Kind::By(By::Session))),
+        Some(Command::Session(args)) => report(args, Some(Kind::Sessions)),
         Some(Command::Project(args)) => report(args, Some(Kind::By(By::Project))),
         Some(Command::Agent(args)) => report(args, Some(Kind::By(By::Agent))),
         Some(Command::Source(args)) => report(args, Some(Kind::By(By::Source))),

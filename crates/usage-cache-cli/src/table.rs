@@ -1,11 +1,13 @@
 //! Tables for people, no wider than the terminal.
 
+use std::borrow::Cow;
+
 use cli_support::{
     table::{left, lines, right, table},
     text::{count, plain},
 };
 use common_fs::Timestamp;
-use usage_cache::{Block, By, DailyUsage, GroupKey, ModelUsage, Usage, Zone};
+use usage_cache::{Block, By, DailyUsage, GroupKey, ModelUsage, Session, Usage, Zone};
 
 use crate::{
     screen::{Screen, end_of, start_of},
@@ -16,8 +18,8 @@ use crate::{
 /// A row: texts, and numbers.
 struct Row<'v> {
     texts: Vec<String>,
-    usage: &'v Usage,
-    models: &'v [ModelUsage],
+    usage: Usage,
+    models: Cow<'v, [ModelUsage]>,
 }
 
 /// How much a row tells, the most first.
@@ -37,7 +39,7 @@ enum Detail {
 const TEXT_COLUMNS_MIN: usize = 12;
 
 /// The rows of a report, each model of them if asked for, and the sum last.
-pub(crate) fn table_of(view: &View, zone: &Zone, breakdown: bool, screen: Screen) -> String {
+pub(crate) fn table_of(view: &View<'_>, zone: &Zone, breakdown: bool, screen: Screen) -> String {
     let (header, rows) = rows(view, zone);
     let totals = (1 < rows.len()).then_some(&view.summary.totals).filter(|_| view.left_out == 0);
     let details = [Detail::Full, Detail::Short, Detail::Few, Detail::Least];
@@ -101,7 +103,7 @@ impl Table<'_> {
             let text = |(at, text): (usize, &String)| {
                 if at == last { end_of(text, self.last_columns) } else { text.clone() }
             };
-            self.add(&mut table, row.texts.iter().enumerate().map(text).collect(), row.usage);
+            self.add(&mut table, row.texts.iter().enumerate().map(text).collect(), &row.usage);
             for model in row.models.iter().filter(|_| self.breakdown) {
                 let name = start_of(&plain(model_name(&model.model)), self.model_columns());
                 self.add(&mut table, vec![format!("  {name}")], &model.usage);
@@ -154,12 +156,12 @@ pub(crate) fn cost(usage: &Usage) -> String {
     dollars(usage.cost) + mark
 }
 
-fn rows<'v>(view: &'v View, zone: &Zone) -> (Vec<&'static str>, Vec<Row<'v>>) {
+fn rows<'v>(view: &'v View<'_>, zone: &Zone) -> (Vec<&'static str>, Vec<Row<'v>>) {
     let periods = |days: &'v [DailyUsage], name: fn(&DailyUsage) -> String| {
         let row = |day: &'v DailyUsage| Row {
             texts: vec![name(day)],
-            usage: &day.usage,
-            models: &day.models,
+            usage: day.usage,
+            models: Cow::Borrowed(&*day.models),
         };
         days.iter().map(row).collect()
     };
@@ -167,20 +169,28 @@ fn rows<'v>(view: &'v View, zone: &Zone) -> (Vec<&'static str>, Vec<Row<'v>>) {
         Rows::Days(days) => (vec!["Date"], periods(days, |day| day.day.to_string())),
         Rows::Weeks(days) => (vec!["Week from"], periods(days, |day| day.day.to_string())),
         Rows::Months(days) => (vec!["Month"], periods(days, month)),
+        Rows::Sessions(sessions) => {
+            let rows = sessions.iter().map(|of| Row {
+                texts: session(&of.session, of.last, zone),
+                usage: of.usage,
+                models: Cow::Owned(of.models),
+            });
+            (vec!["Last used", "Runtime", "Session", "Project"], rows.collect())
+        }
         Rows::Groups(by, groups) => {
             let rows = groups.iter().map(|group| Row {
-                texts: texts(&group.key, group.last, zone),
-                usage: &group.usage,
+                texts: texts(&group.key),
+                usage: group.usage,
                 // Of a model there is nothing more to say.
-                models: if *by == By::Model { &[] } else { &group.models },
+                models: Cow::Borrowed(if *by == By::Model { &[] } else { &*group.models }),
             });
             (header(*by), rows.collect())
         }
         Rows::Blocks(blocks) => {
             let rows = blocks.iter().map(|block| Row {
                 texts: vec![window(block, zone, view.now), block.source.clone()],
-                usage: &block.usage,
-                models: &block.models,
+                usage: block.usage,
+                models: Cow::Borrowed(&*block.models),
             });
             (vec!["Window", "Runtime"], rows.collect())
         }
@@ -201,7 +211,6 @@ fn window(block: &Block, zone: &Zone, now: Timestamp) -> String {
 
 fn header(by: By) -> Vec<&'static str> {
     match by {
-        By::Session => vec!["Last used", "Runtime", "Session", "Project"],
         By::Project => vec!["Project"],
         By::Agent => vec!["Runtime", "Agent"],
         By::Source => vec!["Runtime"],
@@ -209,23 +218,27 @@ fn header(by: By) -> Vec<&'static str> {
     }
 }
 
-fn texts(key: &GroupKey, last: Timestamp, zone: &Zone) -> Vec<String> {
+fn session(session: &Session<'_>, last: Timestamp, zone: &Zone) -> Vec<String> {
     /// Enough to tell sessions apart, mostly; JSON has all of it.
     const ID_CHARS: usize = 8;
-    let agent = |agent: &Option<String>| plain(agent.as_deref().unwrap_or("-"));
+    vec![
+        minute(zone, last),
+        session.source.to_owned(),
+        plain(&session.id.chars().take(ID_CHARS).collect::<String>()),
+        match (session.project, session.agent) {
+            (None, Some(agent)) => format!("agent {}", plain(agent)),
+            (project, _) => project_name(project),
+        },
+    ]
+}
+
+fn texts(key: &GroupKey<'_>) -> Vec<String> {
     match key {
-        GroupKey::Session(session) => vec![
-            minute(zone, last),
-            session.source.clone(),
-            plain(&session.id.chars().take(ID_CHARS).collect::<String>()),
-            match (&session.project, &session.agent) {
-                (None, Some(agent)) => format!("agent {}", plain(agent)),
-                (project, _) => project_name(project.as_deref()),
-            },
-        ],
-        GroupKey::Project(project) => vec![project_name(project.as_deref())],
-        GroupKey::Agent { source, agent: name } => vec![source.clone(), agent(name)],
-        GroupKey::Source(source) => vec![source.clone()],
+        GroupKey::Project(project) => vec![project_name(*project)],
+        GroupKey::Agent { source, agent } => {
+            vec![(*source).to_owned(), plain(agent.unwrap_or("-"))]
+        }
+        GroupKey::Source(source) => vec![(*source).to_owned()],
         GroupKey::Model(model) => vec![plain(model_name(model))],
     }
 }

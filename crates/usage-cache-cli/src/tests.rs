@@ -2,14 +2,18 @@
 //!
 //! `UPDATE_EXPECT=1 cargo test -p usage-cache-cli` writes what is printed now to the files.
 
+pub(crate) mod odd;
+
 use std::{ops::ControlFlow, path::Path};
 
+use cli_support::text::iso;
 use common_fs::{Timestamp, sim::Sim};
 use demo_corpus::Corpus;
 use expect_test::{ExpectFile, expect_file};
+use proptest::prelude::*;
 use usage_cache::{
     By, Claude, Codex, Facts, Gone, Locations, OpenClaw, Options, Place, Prices, Query, Refreshed,
-    Weekday, Zone,
+    Session, Weekday, Zone,
 };
 
 use crate::{
@@ -53,7 +57,7 @@ impl Machine {
         Self { refreshed, facts, now }
     }
 
-    fn view(&self, kind: Kind) -> View {
+    fn view(&self, kind: Kind) -> View<'_> {
         View::new(&self.facts, &query(), kind, self.now)
     }
 
@@ -72,7 +76,7 @@ const KINDS: [(&str, Kind); 9] = [
     ("daily", Kind::Daily),
     ("weekly", Kind::Weekly(Weekday::Monday)),
     ("monthly", Kind::Monthly),
-    ("session", Kind::By(By::Session)),
+    ("session", Kind::Sessions),
     ("project", Kind::By(By::Project)),
     ("agent", Kind::By(By::Agent)),
     ("source", Kind::By(By::Source)),
@@ -91,7 +95,7 @@ fn text(write: impl FnOnce(&mut Vec<u8>) -> std::io::Result<()>) -> String {
     String::from_utf8(content).unwrap()
 }
 
-fn csv(view: &View, breakdown: bool) -> String {
+fn csv(view: &View<'_>, breakdown: bool) -> String {
     text(|to| csv_report::write(view, breakdown, to))
 }
 
@@ -117,12 +121,52 @@ fn reports_for_programs() {
     for (name, kind) in KINDS {
         let view = machine.view(kind).limited(2);
         let status = machine.refreshed.usage.status();
-        let document = json::report(&query().zone, &view, status, &[]);
-        snapshot(&format!("{name}.json")).assert_eq(&text(|to| json::write(&document, to)));
+        let document = text(|to| json::write_report(&query().zone, &view, status, &[], to));
+        snapshot(&format!("{name}.json")).assert_eq(&document);
         snapshot(&format!("{name}.csv")).assert_eq(&csv(&view, false));
         let breakdown = csv(&view, true);
         snapshot(&format!("{name}-breakdown.csv")).assert_eq(&breakdown);
     }
+}
+
+proptest! {
+    #[test]
+    fn values_are_read_as_they_were(facts in odd::facts(), breakdown in any::<bool>()) {
+        let view = View::new(&facts, &query(), Kind::Sessions, Timestamp::UNIX_EPOCH);
+        let text = csv(&view, breakdown);
+        let mut expected = Vec::new();
+        for of in facts.sessions(&query()).iter() {
+            let Session { source, agent, project, id, .. } = of.session;
+            let names = [source, agent.unwrap_or_default(), project.unwrap_or_default(), id];
+            let rows = of.models.iter().map(|of| (Some(&of.model), of.usage));
+            let rows = rows.filter(|_| breakdown).chain((!breakdown).then_some((None, of.usage)));
+            for (model, usage) in rows {
+                let mut row = names.map(str::to_owned).to_vec();
+                row.extend([of.first, of.last].map(iso));
+                if let Some(model) = model {
+                    row.push(model.provider.clone().unwrap_or_default());
+                    row.push(crate::text::model_name(model).to_owned());
+                }
+                let tokens = usage.tokens;
+                let numbers =
+                    [tokens.input, tokens.output, tokens.cache_creation, tokens.cache_read];
+                row.extend(numbers.into_iter().chain([tokens.total]).map(|n| n.to_string()));
+                row.push(exact(usage.cost));
+                row.extend([usage.events, usage.unpriced_events].map(|n| n.to_string()));
+                expected.push(row);
+            }
+        }
+        let mut reader = ::csv::Reader::from_reader(text.as_bytes());
+        let read: Vec<Vec<String>> = reader.deserialize().collect::<Result<_, _>>().unwrap();
+        prop_assert_eq!(read, expected);
+    }
+}
+
+/// Dollars, digit by digit.
+fn exact(cost: usage_cache::NanoUsd) -> String {
+    let digits = format!("{:010}", cost.0);
+    let (whole, nanos) = digits.split_at(digits.len() - 9);
+    format!("{whole}.{nanos}").trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 #[test]
@@ -148,7 +192,7 @@ fn tables_fit_the_terminal() {
         }
     }
     let narrow = Screen { columns: Some(80), ..WIDE };
-    let sessions = machine.view(Kind::By(By::Session));
+    let sessions = machine.view(Kind::Sessions);
     let text = table::table_of(&sessions, &query().zone, false, narrow);
     snapshot("session-80.txt").assert_eq(&text);
 }
@@ -168,12 +212,12 @@ fn what_stands_out_can_be_left_away() {
 fn rows_can_be_limited_and_turned_around() {
     let machine = Machine::new();
     let names =
-        |view: &View| csv(view, false).lines().skip(1).map(str::to_owned).collect::<Vec<_>>();
+        |view: &View<'_>| csv(view, false).lines().skip(1).map(str::to_owned).collect::<Vec<_>>();
     for (name, kind) in KINDS {
         let all = names(&machine.view(kind));
         let limited = machine.view(kind).limited(2);
         assert_eq!(limited.left_out, all.len().saturating_sub(2), "{name}");
-        let by_cost = matches!(kind, Kind::By(By::Project | By::Agent | By::Source | By::Model));
+        let by_cost = matches!(kind, Kind::By(_));
         let from = if by_cost { 0 } else { all.len().saturating_sub(2) };
         assert_eq!(names(&limited), all[from..all.len().min(from + 2)], "{name}");
         let (same, other) =
@@ -217,8 +261,8 @@ fn the_documents_are_described() {
     for (_, kind) in KINDS {
         let status = machine.refreshed.usage.status();
         let view = machine.view(kind);
-        let document = json::report(&query().zone, &view, status, &[]);
-        keys(&serde_json::to_value(document).unwrap(), &mut all);
+        let document = text(|to| json::write_report(&query().zone, &view, status, &[], to));
+        keys(&serde_json::from_str(&document).unwrap(), &mut all);
     }
     assert!(40 < all.len(), "{all:?}");
     for key in all {

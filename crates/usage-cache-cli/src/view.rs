@@ -1,7 +1,7 @@
 //! What a report shows: chosen from the facts, in order.
 
 use common_fs::Timestamp;
-use usage_cache::{Block, By, DailyUsage, Facts, Group, Query, Summary, Top, Weekday};
+use usage_cache::{Block, By, DailyUsage, Facts, Group, Query, SessionList, Summary, Weekday};
 
 /// Which report is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,6 +9,7 @@ pub(crate) enum Kind {
     Daily,
     Weekly(Weekday),
     Monthly,
+    Sessions,
     By(By),
     Blocks { only_active: bool },
 }
@@ -22,31 +23,33 @@ pub(crate) enum Order {
 
 /// The rows of a report.
 #[derive(Debug)]
-pub(crate) enum Rows {
+pub(crate) enum Rows<'f> {
     Days(Vec<DailyUsage>),
     Weeks(Vec<DailyUsage>),
     Months(Vec<DailyUsage>),
-    Groups(By, Vec<Group>),
+    Sessions(SessionList<'f>),
+    Groups(By, Vec<Group<'f>>),
     Blocks(Vec<Block>),
 }
 
 /// A report, before it is printed in one form or another.
 #[derive(Debug)]
-pub(crate) struct View {
-    pub(crate) rows: Rows,
+pub(crate) struct View<'f> {
+    pub(crate) rows: Rows<'f>,
     /// How many more rows there are, which are not shown.
     pub(crate) left_out: usize,
     pub(crate) summary: Summary,
     pub(crate) now: Timestamp,
 }
 
-impl View {
-    pub(crate) fn new(facts: &Facts, query: &Query, kind: Kind, now: Timestamp) -> Self {
+impl<'f> View<'f> {
+    pub(crate) fn new(facts: &'f Facts, query: &Query, kind: Kind, now: Timestamp) -> Self {
         let summary = facts.summary(query);
         let rows = match kind {
             Kind::Daily => Rows::Days(summary.daily.clone()),
             Kind::Weekly(first) => Rows::Weeks(summary.weekly(first)),
             Kind::Monthly => Rows::Months(summary.monthly()),
+            Kind::Sessions => Rows::Sessions(facts.sessions(query)),
             Kind::By(by) => Rows::Groups(by, facts.groups(query, by)),
             Kind::Blocks { only_active } => {
                 let mut blocks = facts.blocks(query);
@@ -55,18 +58,6 @@ impl View {
             }
         };
         Self { rows, left_out: 0, summary, now }
-    }
-
-    /// The last sessions, without looking closer at the others.
-    pub(crate) fn of_last_sessions(
-        facts: &Facts,
-        query: &Query,
-        rows_max: usize,
-        now: Timestamp,
-    ) -> Self {
-        let (sessions, left_out) = facts.top_sessions(query, Top::Latest, rows_max);
-        let rows = Rows::Groups(By::Session, sessions);
-        Self { rows, left_out, summary: facts.summary(query), now }
     }
 
     /// Leaves the latest rows, or the costliest where they are in order of cost.
@@ -79,9 +70,7 @@ impl View {
             Rows::Blocks(blocks) => {
                 blocks.drain(..self.left_out);
             }
-            Rows::Groups(By::Session, sessions) => {
-                sessions.drain(..self.left_out);
-            }
+            Rows::Sessions(sessions) => sessions.keep_latest(rows_max),
             Rows::Groups(_, groups) => groups.truncate(rows_max),
         }
         self
@@ -92,6 +81,7 @@ impl View {
         if order != self.rows.usual_order() {
             match &mut self.rows {
                 Rows::Days(days) | Rows::Weeks(days) | Rows::Months(days) => days.reverse(),
+                Rows::Sessions(sessions) => sessions.reverse(),
                 Rows::Groups(_, groups) => groups.reverse(),
                 Rows::Blocks(blocks) => blocks.reverse(),
             }
@@ -100,10 +90,11 @@ impl View {
     }
 }
 
-impl Rows {
+impl Rows<'_> {
     pub(crate) fn len(&self) -> usize {
         match self {
             Self::Days(days) | Self::Weeks(days) | Self::Months(days) => days.len(),
+            Self::Sessions(sessions) => sessions.len(),
             Self::Groups(_, groups) => groups.len(),
             Self::Blocks(blocks) => blocks.len(),
         }
@@ -115,7 +106,7 @@ impl Rows {
             Self::Days(_) => "day",
             Self::Weeks(_) => "week",
             Self::Months(_) => "month",
-            Self::Groups(By::Session, _) => "session",
+            Self::Sessions(_) => "session",
             Self::Groups(By::Project, _) => "project",
             Self::Groups(By::Agent, _) => "agent",
             Self::Groups(By::Source, _) => "runtime",
@@ -130,8 +121,8 @@ impl Rows {
             | Self::Weeks(_)
             | Self::Months(_)
             | Self::Blocks(_)
-            | Self::Groups(By::Session, _) => Order::Asc,
-            Self::Groups(By::Project | By::Agent | By::Source | By::Model, _) => Order::Desc,
+            | Self::Sessions(_) => Order::Asc,
+            Self::Groups(..) => Order::Desc,
         }
     }
 }

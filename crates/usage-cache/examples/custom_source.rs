@@ -10,9 +10,9 @@ use std::{borrow::Cow, error::Error, ffi::OsStr, ops::ControlFlow, path::Path, t
 
 use serde::Deserialize;
 use usage_cache::{
-    By, Event, Facts, Gone, GroupKey, Locations, Name, Options, Outcome, Parser, Place, Prices,
-    Query, Source, TokenCounts, TranscriptName, Zone, common_fs::sim::Sim, parse_time,
-    read_objects, refresh,
+    Event, Facts, Gone, Locations, Name, Options, Outcome, Parser, Place, Prices, Query, Session,
+    Source, TokenCounts, TranscriptName, Zone, common_fs::sim::Sim, parse_time, read_objects,
+    refresh,
 };
 
 const RUN: &str = "/home/me/.forge/runs/7.jsonl";
@@ -109,12 +109,11 @@ impl Parser for Run {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let facts = facts_of_two_refreshes();
-    for group in facts.groups(&Query::all(Zone::utc()), By::Session) {
-        let GroupKey::Session(session) = &group.key else { continue };
-        let project = session.project.as_deref().ok_or("the first line has a directory")?;
-        let tokens = group.usage.tokens.total;
-        println!("{} {} in {project}: {tokens} tokens", session.source, session.id);
-        for model in group.models {
+    for of in facts.sessions(&Query::all(Zone::utc())).iter() {
+        let Session { source, id, project, .. } = of.session;
+        let project = project.ok_or("the first line has a directory")?;
+        println!("{source} {id} in {project}: {} tokens", of.usage.tokens.total);
+        for model in of.models {
             println!("  {:?}: {} answers", model.model.name, model.usage.events);
         }
     }

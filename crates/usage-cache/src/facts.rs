@@ -8,21 +8,23 @@ mod build;
 mod cells;
 mod groups;
 mod hours;
+mod session_list;
 mod sessions;
 mod summary;
 mod written;
 
-use std::ops::RangeInclusive;
+use std::{ops::RangeInclusive, sync::Arc};
 
 use foldhash::HashMap;
 
 use crate::{Model, Query, Unresolved, rollup::Quarter, saved::Basis};
 use cells::{Cell, Cells, Kind};
-use sessions::{SessionRef, Sessions, Unpacking};
+use sessions::{Sessions, Unpacking};
 
 pub use blocks::{BLOCK_HOURS, Block, BurnRate, Projection};
-pub use groups::{By, Group, GroupKey, Top};
+pub use groups::{By, Group, GroupKey};
 pub use hours::HourUsage;
+pub use session_list::{SessionList, SessionUsage};
 pub(crate) use written::{Sections, Tables};
 
 /// Everything that counts, at some prices.
@@ -33,7 +35,7 @@ pub(crate) use written::{Sections, Tables};
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
     sources: Vec<SourceFacts>,
-    models: Vec<Model>,
+    models: Vec<Arc<Model>>,
     sessions: Sessions,
     /// Cells whose places are `sources`.
     by_source: Cells,
@@ -63,26 +65,26 @@ struct SourceFacts {
 }
 
 /// A session: one conversation of a runtime, in however many transcripts it is.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
-pub struct Session {
+pub struct Session<'f> {
     /// The [name](crate::Source::name) of the source.
-    pub source: String,
+    pub source: &'f str,
     /// The agent, where the runtime has several.
-    pub agent: Option<String>,
+    pub agent: Option<&'f str>,
     /// The directory that the session is about: where the runtime was started. `None` if nobody
     /// knows.
-    pub project: Option<String>,
+    pub project: Option<&'f str>,
     /// What the runtime calls the session.
-    pub id: String,
+    pub id: &'f str,
 }
 
 /// A cell, and whose it is.
 struct Placed<'f> {
     cell: Cell,
     source: &'f str,
-    session: Option<SessionRef<'f>>,
-    model: &'f Model,
+    session: Option<Session<'f>>,
+    model: &'f Arc<Model>,
 }
 
 impl Facts {
@@ -91,7 +93,7 @@ impl Facts {
     }
 
     /// The cells that a query asks for, of any day, whoever's they are.
-    fn cells<'f>(&'f self, query: &'f Query) -> Box<dyn Iterator<Item = Placed<'f>> + 'f> {
+    fn cells<'f: 'q, 'q>(&'f self, query: &'q Query) -> Box<dyn Iterator<Item = Placed<'f>> + 'q> {
         if query.project.is_some() {
             Box::new(self.in_sessions(query))
         } else {
@@ -99,7 +101,7 @@ impl Facts {
         }
     }
 
-    fn in_sources<'f>(&'f self, query: &'f Query) -> impl Iterator<Item = Placed<'f>> {
+    fn in_sources<'f>(&'f self, query: &Query) -> impl Iterator<Item = Placed<'f>> {
         let asked = Asked::new(self, query);
         self.by_source.iter().filter_map(move |cell| {
             let source = &*at(&self.sources, cell.key.place)?.name;
@@ -110,7 +112,7 @@ impl Facts {
     }
 
     /// The cells of a session follow each other.
-    fn in_sessions<'f>(&'f self, query: &'f Query) -> impl Iterator<Item = Placed<'f>> {
+    fn in_sessions<'f>(&'f self, query: &Query) -> impl Iterator<Item = Placed<'f>> {
         let asked = Asked::new(self, query);
         let mut sessions = AskedSessions::new(self, query);
         self.by_session.iter().filter_map(move |cell| {
@@ -122,24 +124,24 @@ impl Facts {
 }
 
 /// The sessions that a query asks for, looked at one after the other, as their cells are.
-struct AskedSessions<'f> {
-    query: &'f Query,
+struct AskedSessions<'f, 'q> {
+    query: &'q Query,
     rest: Unpacking<'f>,
     next: u32,
     /// The one before `next`, if it is asked for.
-    last: Option<SessionRef<'f>>,
+    last: Option<Session<'f>>,
 }
 
-impl<'f> AskedSessions<'f> {
-    fn new(facts: &'f Facts, query: &'f Query) -> Self {
+impl<'f, 'q> AskedSessions<'f, 'q> {
+    fn new(facts: &'f Facts, query: &'q Query) -> Self {
         Self { query, rest: facts.sessions.iter(&facts.sources), next: 0, last: None }
     }
 
     /// A session, if it is asked for; no number may be less than the one before.
-    fn at(&mut self, number: u32) -> Option<SessionRef<'f>> {
+    fn at(&mut self, number: u32) -> Option<Session<'f>> {
         while self.next <= number {
             let session = self.rest.next()?;
-            let is_asked = |session: &SessionRef<'_>| {
+            let is_asked = |session: &Session<'_>| {
                 self.query.asks_for_source(session.source)
                     && self.query.asks_for_project(session.project)
             };
@@ -155,7 +157,7 @@ fn at<T>(list: &[T], index: u32) -> Option<&T> {
 }
 
 /// Which models a query asks for, each decided once.
-struct Asked<'f>(Vec<Option<&'f Model>>);
+struct Asked<'f>(Vec<Option<&'f Arc<Model>>>);
 
 impl<'f> Asked<'f> {
     fn new(facts: &'f Facts, query: &Query) -> Self {
@@ -164,7 +166,7 @@ impl<'f> Asked<'f> {
         Self(asked.collect())
     }
 
-    fn model(&self, index: u32) -> Option<&'f Model> {
+    fn model(&self, index: u32) -> Option<&'f Arc<Model>> {
         at(&self.0, index).copied().flatten()
     }
 }

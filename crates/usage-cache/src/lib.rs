@@ -112,7 +112,8 @@ pub use databases::{
 };
 pub use discover::{Root, RootState};
 pub use facts::{
-    BLOCK_HOURS, Block, BurnRate, By, Facts, Group, GroupKey, HourUsage, Projection, Session, Top,
+    BLOCK_HOURS, Block, BurnRate, By, Facts, Group, GroupKey, HourUsage, Projection, Session,
+    SessionList, SessionUsage,
 };
 pub use json::parse_time;
 pub use locations::{Locations, Place};

@@ -1,4 +1,4 @@
-use std::ops::Add;
+use std::{ops::Add, sync::Arc};
 
 use crate::{Day, Model, NanoUsd, TokenCounts, Weekday, Zone};
 
@@ -178,7 +178,7 @@ pub struct DailyUsage {
 #[non_exhaustive]
 pub struct ModelUsage {
     /// The model.
-    pub model: Model,
+    pub model: Arc<Model>,
     /// What was used of it.
     pub usage: Usage,
 }

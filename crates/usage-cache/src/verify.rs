@@ -62,7 +62,7 @@ pub struct DayDifference {
     /// The day, in UTC.
     pub day: Day,
     /// The model.
-    pub model: Model,
+    pub model: Arc<Model>,
     /// What was used according to the cache,
     pub cached: Usage,
     /// and according to the transcripts.
@@ -217,7 +217,7 @@ fn sum(transcript: &Transcript) -> Usage {
 }
 
 /// What counts of the transcripts that exist, by day and model.
-fn by_day(read: InMemory, models: &Models) -> BTreeMap<(Day, Model), Usage> {
+fn by_day(read: InMemory, models: &Models) -> BTreeMap<(Day, Arc<Model>), Usage> {
     let InMemory { entries, discovery, standing, .. } = read;
     let turns = (PriorityTurns::default(), None);
     let usage = UsageCache::new(entries, models.clone(), discovery, standing, false, turns);

@@ -18,7 +18,7 @@ const RUNS: usize = 5;
 const REFRESHES_MAX: usize = 100;
 
 /// The first is the overview.
-const REPORTS: [&[&str]; 14] = [
+const REPORTS: [&[&str]; 17] = [
     &[],
     &["daily"],
     &["daily", "--breakdown"],
@@ -26,6 +26,10 @@ const REPORTS: [&[&str]; 14] = [
     &["weekly"],
     &["monthly"],
     &["session"],
+    // These list every session.
+    &["session", "--json"],
+    &["session", "--csv"],
+    &["session", "--csv", "--breakdown"],
     &["blocks"],
     &["project"],
     &["agent"],
@@ -34,8 +38,6 @@ const REPORTS: [&[&str]; 14] = [
     &["project", "--json"],
     &["report", "--html", "-"],
 ];
-/// As long as there are sessions: what they take is told, and not claimed.
-const LISTS: [&[&str]; 2] = [&["session", "--json"], &["session", "--csv"]];
 
 /// What is printed.
 #[derive(Serialize)]
@@ -46,8 +48,6 @@ pub(super) struct Report {
     cache_bytes: u64,
     facts_bytes: u64,
     cpu: Vec<Cpu>,
-    /// Of what lists every session.
-    list_cpu: Vec<Cpu>,
 }
 
 /// The processor time of a command.
@@ -85,11 +85,9 @@ pub(super) fn prove(quick: bool) -> anyhow::Result<Report> {
     ensure!(line.get("stale") == Some(&false.into()), "the line is out of date: {line}");
 
     let mut cpu = vec![home.least_cpu(&["statusline", "--no-refresh"])?];
-    let of_report = |report: &&[&str]| home.least_cpu(&[*report, &["--no-refresh"]].concat());
-    for report in &REPORTS {
-        cpu.push(of_report(report)?);
+    for report in REPORTS {
+        cpu.push(home.least_cpu(&[report, &["--no-refresh"]].concat())?);
     }
-    let list_cpu = LISTS.iter().map(of_report).collect::<Result<_, _>>()?;
     if !quick {
         for Cpu { command, millis } in &cpu {
             let is_line = command.starts_with("statusline");
@@ -104,7 +102,6 @@ pub(super) fn prove(quick: bool) -> anyhow::Result<Report> {
         cache_bytes: fs_err::metadata(home.state("usage-cache.jsonl"))?.len(),
         facts_bytes: fs_err::metadata(home.state("usage-facts"))?.len(),
         cpu,
-        list_cpu,
     })
 }
 

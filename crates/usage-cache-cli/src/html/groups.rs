@@ -1,7 +1,8 @@
 //! The sessions and projects that cost the most.
 
 use cli_support::text::{count, counted};
-use usage_cache::{By, Facts, Group, GroupKey, Query, Session, Top, Usage};
+use common_fs::Timestamp;
+use usage_cache::{By, Facts, Group, GroupKey, ModelUsage, Query, Session, SessionUsage, Usage};
 
 use super::{
     element::{Element, paragraph},
@@ -19,34 +20,56 @@ const LISTED_MAX: usize = 20;
 
 pub(super) fn projects(facts: &Facts, query: &Query, measure: Measure, all: &Usage) -> Element {
     let groups = facts.groups(query, By::Project);
-    let row = |group: &Group| match &group.key {
-        GroupKey::Project(Some(path)) if last_part(path) != path => name(last_part(path), path),
-        GroupKey::Project(Some(path)) => name(path, ""),
-        _ => name(&project_name(None), ""),
+    let item = |group: &Group<'_>| Item {
+        name: match &group.key {
+            GroupKey::Project(Some(path)) if last_part(path) != *path => {
+                name(last_part(path), path)
+            }
+            GroupKey::Project(Some(path)) => name(path, ""),
+            _ => name(&project_name(None), ""),
+        },
+        last: group.last,
+        usage: group.usage,
+        mostly: mostly(&group.models),
     };
+    let items: Vec<Item> = groups.iter().take(LISTED_MAX).map(item).collect();
+    let others = groups.len() - items.len();
     let title = "Top projects";
-    let listed_groups = groups.get(..LISTED_MAX).unwrap_or(&groups);
-    let others = groups.len() - listed_groups.len();
-    let top = (listed_groups, others);
-    section("projects", title, listed(title, "Project", top, query, measure, all, row))
+    section("projects", title, listed(title, "Project", (items, others), query, measure, all))
 }
 
 pub(super) fn sessions(facts: &Facts, query: &Query, measure: Measure, all: &Usage) -> Element {
-    let (groups, others) = facts.top_sessions(query, Top::Costliest, LISTED_MAX);
-    let row = |group: &Group| match &group.key {
-        GroupKey::Session(session) => {
-            let project = project_name(session.project.as_deref());
-            name(last_part(&project), &of_session(session))
+    let sessions = facts.sessions(query);
+    let item = |of: &SessionUsage<'_>| {
+        let project = project_name(of.session.project);
+        Item {
+            name: name(last_part(&project), &of_session(&of.session)),
+            last: of.last,
+            usage: of.usage,
+            mostly: mostly(&of.models),
         }
-        _ => name("", ""),
     };
+    let items: Vec<Item> = sessions.costliest(LISTED_MAX).iter().map(item).collect();
+    let others = sessions.len() - items.len();
     let title = "Top sessions";
-    let top = (&*groups, others);
-    section("sessions", title, listed(title, "Session", top, query, measure, all, row))
+    section("sessions", title, listed(title, "Session", (items, others), query, measure, all))
 }
 
-fn of_session(session: &Session) -> String {
-    let agent = session.agent.as_ref().map(|agent| format!(" · {agent}")).unwrap_or_default();
+/// One that is listed.
+struct Item {
+    name: Element,
+    last: Timestamp,
+    usage: Usage,
+    /// The model that cost the most.
+    mostly: String,
+}
+
+fn mostly(models: &[ModelUsage]) -> String {
+    models.first().map(|model| model_name(&model.model).to_owned()).unwrap_or_default()
+}
+
+fn of_session(session: &Session<'_>) -> String {
+    let agent = session.agent.map(|agent| format!(" · {agent}")).unwrap_or_default();
     format!("{}{agent} · {}", session.source, session.id)
 }
 
@@ -58,11 +81,10 @@ fn last_part(path: &str) -> &str {
 fn listed(
     title: &str,
     what: &str,
-    (groups, others): (&[Group], usize),
+    (items, others): (Vec<Item>, usize),
     query: &Query,
     measure: Measure,
     all: &Usage,
-    first: impl Fn(&Group) -> Element,
 ) -> Vec<Element> {
     let header = [
         (what, Kind::Text),
@@ -74,34 +96,28 @@ fn listed(
         ("Mostly", Kind::Text),
     ];
     let whole = measure.value(all);
-    let rows = groups.iter().map(|group| {
-        let (usage, value) = (&group.usage, measure.value(&group.usage));
-        let model = group.models.first().map(|model| model_name(&model.model));
+    let listed = items.iter().fold(Usage::default(), |sum, item| sum + item.usage);
+    let rows = items.into_iter().map(|Item { name, last, usage, mostly }| {
+        let value = measure.value(&usage);
         vec![
-            first(group),
-            cell(&cost(usage)),
+            name,
+            cell(&cost(&usage)),
             share(percent(value, whole), ratio(value, whole)),
             cell(&count(usage.tokens.total)),
             cell(&count(usage.events)),
-            cell(&query.zone.day(group.last).to_string()),
-            cell(model.unwrap_or_default()).class("name"),
+            cell(&query.zone.day(last).to_string()),
+            cell(&mostly).class("name"),
         ]
     });
     let mut content = vec![table(title, &header, rows)];
-    content.extend(rest(all, (groups, others), &what.to_lowercase(), measure));
+    content.extend(rest(&all.without(&listed), others, &what.to_lowercase(), measure));
     content
 }
 
 /// What is not listed.
-fn rest(
-    all: &Usage,
-    (groups, others): (&[Group], usize),
-    noun: &str,
-    measure: Measure,
-) -> Option<Element> {
-    let listed = groups.iter().fold(Usage::default(), |sum, group| sum + group.usage);
+fn rest(usage: &Usage, others: usize, noun: &str, measure: Measure) -> Option<Element> {
     let others_named = counted(others as u64, &format!("other {noun}"));
-    let text = format!("And {others_named}: {}.", measure.sentence(&all.without(&listed)));
+    let text = format!("And {others_named}: {}.", measure.sentence(usage));
     (0 < others).then(|| paragraph(&text).class("faint"))
 }
 

@@ -18,11 +18,12 @@ pub(super) enum RowsDoc<'v> {
     Daily(Each<'v, DailyUsage, RowDoc<'v, DateKey>>),
     Weekly(Each<'v, DailyUsage, RowDoc<'v, WeekKey>>),
     Monthly(Each<'v, DailyUsage, RowDoc<'v, MonthKey>>),
-    Sessions(Each<'v, Group, RowDoc<'v, SessionKey<'v>>>),
-    Projects(Each<'v, Group, RowDoc<'v, ProjectKey<'v>>>),
-    Agents(Each<'v, Group, RowDoc<'v, AgentKey<'v>>>),
-    Sources(Each<'v, Group, RowDoc<'v, SourceKey<'v>>>),
-    Models(Each<'v, Group, RowDoc<'v, ModelKey<'v>>>),
+    /// They are written [line by line](super::session_rows) in their place.
+    Sessions([(); 0]),
+    Projects(Each<'v, Group<'v>, RowDoc<'v, ProjectKey<'v>>>),
+    Agents(Each<'v, Group<'v>, RowDoc<'v, AgentKey<'v>>>),
+    Sources(Each<'v, Group<'v>, RowDoc<'v, SourceKey<'v>>>),
+    Models(Each<'v, Group<'v>, RowDoc<'v, ModelKey<'v>>>),
     Blocks(Vec<BlockDoc<'v>>),
 }
 
@@ -71,17 +72,6 @@ pub(super) struct MonthKey {
 pub(super) struct Activity {
     first_activity: String,
     last_activity: String,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct SessionKey<'v> {
-    session_id: &'v str,
-    source: &'v str,
-    agent: Option<&'v str>,
-    project_path: Option<&'v str>,
-    #[serde(flatten)]
-    activity: Activity,
 }
 
 #[derive(Serialize)]
@@ -151,7 +141,7 @@ struct ProjectionDoc {
     total_cost_nano_usd: u64,
 }
 
-pub(super) fn document(view: &View) -> RowsDoc<'_> {
+pub(super) fn document<'v>(view: &'v View<'_>) -> RowsDoc<'v> {
     match &view.rows {
         Rows::Days(days) => RowsDoc::Daily(Each {
             things: days,
@@ -165,8 +155,8 @@ pub(super) fn document(view: &View) -> RowsDoc<'_> {
             things: days,
             row: |day| Some(period(day, MonthKey { month: month(day) })),
         }),
+        Rows::Sessions(_) => RowsDoc::Sessions([]),
         Rows::Groups(by, things) => match by {
-            By::Session => RowsDoc::Sessions(Each { things, row: session }),
             By::Project => RowsDoc::Projects(Each { things, row: project }),
             By::Agent => RowsDoc::Agents(Each { things, row: agent }),
             By::Source => RowsDoc::Sources(Each { things, row: source }),
@@ -182,7 +172,7 @@ fn period<K>(day: &DailyUsage, key: K) -> RowDoc<'_, K> {
     row(key, &day.usage, &day.models)
 }
 
-fn row<'v, K>(key: K, usage: &Usage, models: &'v [ModelUsage]) -> RowDoc<'v, K> {
+pub(super) fn row<'v, K>(key: K, usage: &Usage, models: &'v [ModelUsage]) -> RowDoc<'v, K> {
     RowDoc {
         key,
         totals: totals(usage),
@@ -191,52 +181,40 @@ fn row<'v, K>(key: K, usage: &Usage, models: &'v [ModelUsage]) -> RowDoc<'v, K> 
     }
 }
 
-fn activity(group: &Group) -> Activity {
-    Activity { first_activity: iso(group.first), last_activity: iso(group.last) }
+fn activity(first: Timestamp, last: Timestamp) -> Activity {
+    Activity { first_activity: iso(first), last_activity: iso(last) }
 }
 
-fn session(group: &Group) -> Option<RowDoc<'_, SessionKey<'_>>> {
-    let GroupKey::Session(session) = &group.key else { return None };
-    let key = SessionKey {
-        session_id: &session.id,
-        source: &session.source,
-        agent: session.agent.as_deref(),
-        project_path: session.project.as_deref(),
-        activity: activity(group),
-    };
-    Some(row(key, &group.usage, &group.models))
-}
-
-fn project(group: &Group) -> Option<RowDoc<'_, ProjectKey<'_>>> {
+fn project<'v>(group: &'v Group<'_>) -> Option<RowDoc<'v, ProjectKey<'v>>> {
     let GroupKey::Project(project) = &group.key else { return None };
-    let key = ProjectKey { project: project.as_deref(), activity: activity(group) };
+    let key = ProjectKey { project: *project, activity: activity(group.first, group.last) };
     Some(row(key, &group.usage, &group.models))
 }
 
-fn agent(group: &Group) -> Option<RowDoc<'_, AgentKey<'_>>> {
+fn agent<'v>(group: &'v Group<'_>) -> Option<RowDoc<'v, AgentKey<'v>>> {
     let GroupKey::Agent { source, agent } = &group.key else { return None };
-    let key = AgentKey { source, agent: agent.as_deref(), activity: activity(group) };
+    let key = AgentKey { source, agent: *agent, activity: activity(group.first, group.last) };
     Some(row(key, &group.usage, &group.models))
 }
 
-fn source(group: &Group) -> Option<RowDoc<'_, SourceKey<'_>>> {
+fn source<'v>(group: &'v Group<'_>) -> Option<RowDoc<'v, SourceKey<'v>>> {
     let GroupKey::Source(source) = &group.key else { return None };
-    let key = SourceKey { source, activity: activity(group) };
+    let key = SourceKey { source, activity: activity(group.first, group.last) };
     Some(row(key, &group.usage, &group.models))
 }
 
-fn of_model(group: &Group) -> Option<RowDoc<'_, ModelKey<'_>>> {
+fn of_model<'v>(group: &'v Group<'_>) -> Option<RowDoc<'v, ModelKey<'v>>> {
     let GroupKey::Model(model) = &group.key else { return None };
     let key = ModelKey {
         provider: model.provider.as_deref(),
         model_name: model_name(model),
-        activity: activity(group),
+        activity: activity(group.first, group.last),
     };
     Some(row(key, &group.usage, &group.models))
 }
 
 /// Sorted; two providers may have a model of the same name.
-fn models_used(models: &[ModelUsage]) -> Vec<&str> {
+pub(super) fn models_used(models: &[ModelUsage]) -> Vec<&str> {
     let mut names: Vec<&str> = models.iter().map(|model| model_name(&model.model)).collect();
     names.sort_unstable();
     names.dedup();

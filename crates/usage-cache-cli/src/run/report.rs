@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use cli_support::{Interrupt, print, print_with, text};
 use common_fs::Host;
-use usage_cache::{By, Locations, Zone};
+use usage_cache::{Locations, Zone};
 
 use super::{answers, asked, has_nothing, message, nothing_found, prices};
 use crate::{
@@ -45,23 +45,14 @@ pub(super) fn run(
         message(&age);
     }
     let kind_of_rows = kind.unwrap_or(Kind::Daily);
-    let view = match (kind_of_rows, rows_max(args, kind_of_rows)) {
-        (Kind::By(By::Session), Some(rows_max)) => {
-            View::of_last_sessions(facts, &query, rows_max, now)
-        }
-        (_, rows_max) => {
-            let view = View::new(facts, &query, kind_of_rows, now);
-            rows_max.into_iter().fold(view, View::limited)
-        }
-    };
-    let ordered = |view: View| args.order.into_iter().fold(view, View::ordered);
+    let view = View::new(facts, &query, kind_of_rows, now);
+    let view = rows_max(args, kind_of_rows).into_iter().fold(view, View::limited);
+    let view = args.order.into_iter().fold(view, View::ordered);
     if args.json {
-        let view = ordered(view);
-        let document = json::report(&query.zone, &view, status, &answers.problems);
-        print_with(|out| json::write(&document, out))?;
+        let problems = &answers.problems;
+        print_with(|out| json::write_report(&query.zone, &view, status, problems, out))?;
         answers::leave(view);
     } else if args.csv {
-        let view = ordered(view);
         print_with(|out| csv_report::write(&view, args.breakdown, out))?;
         answers::leave(view);
     } else if has_nothing(status) && !asked.no_refresh {
@@ -70,7 +61,7 @@ pub(super) fn run(
         let screen = Screen::of_stdout();
         let notes = notes::notes(&view.summary, status);
         let mut text = if kind.is_some() {
-            rows(&ordered(view), &query.zone, args.breakdown, screen)
+            rows(&view, &query.zone, args.breakdown, screen)
         } else {
             let today = query.zone.day(now);
             overview::overview(facts, &query, &view.summary, today, screen)
@@ -87,11 +78,11 @@ pub(super) fn run(
 /// How many rows are asked for, if not all. There can be tens of thousands of sessions.
 fn rows_max(args: &ReportArgs, kind: Kind) -> Option<usize> {
     let is_table = !(args.json || args.csv);
-    let is_long = matches!(kind, Kind::By(By::Session) | Kind::Blocks { .. });
+    let is_long = matches!(kind, Kind::Sessions | Kind::Blocks { .. });
     args.limit.or((is_table && is_long).then_some(ROWS_USUAL))
 }
 
-fn rows(view: &View, zone: &Zone, breakdown: bool, screen: Screen) -> String {
+fn rows(view: &View<'_>, zone: &Zone, breakdown: bool, screen: Screen) -> String {
     let mut text = if view.rows.len() == 0 && 0 < view.left_out {
         String::new()
     } else if view.rows.len() == 0 {

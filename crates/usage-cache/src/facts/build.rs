@@ -1,5 +1,6 @@
-use std::{borrow::Cow, ffi::OsStr, path::Path, ptr};
+use std::{borrow::Cow, ffi::OsStr, path::Path, ptr, sync::Arc};
 
+use common_fs::Timestamp;
 use foldhash::{HashMap, HashMapExt as _};
 
 use super::{
@@ -98,7 +99,7 @@ struct Building<'u> {
     cells: Vec<Cell>,
 }
 
-#[derive(PartialEq, Eq, Hash)]
+#[derive(PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct SessionKey {
     source: u32,
     agent: Option<String>,
@@ -292,13 +293,19 @@ impl<'u> Building<'u> {
     }
 
     fn facts(self) -> Facts {
-        let Self { inputs, sources, sessions, projects, cells } = self;
-        let mut sessions: Vec<(SessionKey, u32)> = sessions.into_iter().collect();
-        sessions.sort_unstable_by_key(|(_, number)| *number);
+        let Self { inputs, sources, sessions, projects, mut cells } = self;
+        let sessions = in_order(sessions, &cells);
         let mut packing = Packing::default();
-        for ((SessionKey { source, agent, id }, _), project) in sessions.iter().zip(&projects) {
-            let project = project.as_ref().map(Project::name);
-            packing.put(*source, agent.as_deref(), project, id);
+        let mut numbers = vec![0; projects.len()];
+        for (new, (SessionKey { source, agent, id }, number)) in sessions.iter().enumerate() {
+            let project = at(&projects, *number).and_then(Option::as_ref);
+            packing.put(*source, agent.as_deref(), project.map(Project::name), id);
+            if let Some(number) = at_mut(&mut numbers, *number) {
+                *number = index(new);
+            }
+        }
+        for Cell { key: CellKey { place, .. }, .. } in &mut cells {
+            *place = at(&numbers, *place).copied().unwrap_or_default();
         }
         let by_session = Cells::new(cells);
         let mut sums: HashMap<CellKey, Cell> = HashMap::new();
@@ -310,13 +317,30 @@ impl<'u> Building<'u> {
         let by_source = Cells::new(sums.into_values().collect());
         Facts {
             sources,
-            models: inputs.models.list().to_vec(),
+            models: inputs.models.list().iter().cloned().map(Arc::new).collect(),
             sessions: packing.sessions(),
             by_source,
             by_session,
             basis: None,
         }
     }
+}
+
+/// The order in which sessions were last used is that of the reports, which so read what they need
+/// from one place of the memory after the other.
+fn in_order(sessions: HashMap<SessionKey, u32>, cells: &[Cell]) -> Vec<(SessionKey, u32)> {
+    let mut last_times: Vec<Option<Timestamp>> = vec![None; sessions.len()];
+    for cell in cells {
+        if let Some(known) = at_mut(&mut last_times, cell.key.place) {
+            *known = (*known).max(cell.times().map(|(_, last)| last));
+        }
+    }
+    let mut sessions: Vec<(SessionKey, u32)> = sessions.into_iter().collect();
+    let last = |number| at(&last_times, number).copied().flatten();
+    sessions.sort_unstable_by(|(a, number_a), (b, number_b)| {
+        last(*number_a).cmp(&last(*number_b)).then_with(|| a.cmp(b))
+    });
+    sessions
 }
 
 fn key(place: Place, quarter: Option<Quarter>, model: ModelId, kind: Kind) -> CellKey {

@@ -153,7 +153,7 @@ impl Cells {
 }
 
 /// The numbers of the cell before: those of the next are near.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Last {
     place: u32,
     quarter: i32,
@@ -222,6 +222,7 @@ impl Last {
 }
 
 /// Decodes cells; ends where they cannot be decoded.
+#[derive(Clone)]
 pub(super) struct Iter<'c> {
     rest: &'c [u8],
     last: Last,

@@ -15,27 +15,6 @@ pub(super) struct Sessions {
     packed: Arc<Vec<u8>>,
 }
 
-/// A session that is not copied.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct SessionRef<'s> {
-    pub(super) source: &'s str,
-    pub(super) agent: Option<&'s str>,
-    pub(super) project: Option<&'s str>,
-    pub(super) id: &'s str,
-}
-
-impl SessionRef<'_> {
-    pub(super) fn to_session(self) -> Session {
-        let owned = |name: Option<&str>| name.map(str::to_owned);
-        Session {
-            source: self.source.to_owned(),
-            agent: owned(self.agent),
-            project: owned(self.project),
-            id: self.id.to_owned(),
-        }
-    }
-}
-
 impl Sessions {
     /// Sessions that were [packed](Self::packed) earlier. Where these bytes are none, there are no
     /// more.
@@ -105,13 +84,13 @@ pub(super) struct Unpacking<'s> {
 }
 
 impl<'s> Iterator for Unpacking<'s> {
-    type Item = SessionRef<'s>;
+    type Item = Session<'s>;
 
-    fn next(&mut self) -> Option<SessionRef<'s>> {
+    fn next(&mut self) -> Option<Session<'s>> {
         let source = at(self.sources, u32::try_from(take(&mut self.rest)?).ok()?)?;
         let [agent, project] = [self.name()?, self.name()?];
         let [agent, project] = [*self.names.get(agent)?, *self.names.get(project)?];
-        Some(SessionRef { source: &source.name, agent, project, id: self.text()? })
+        Some(Session { source: &source.name, agent, project, id: self.text()? })
     }
 }
 
@@ -168,16 +147,16 @@ mod tests {
                 packing.put(*source, agent.as_deref(), project.as_deref(), id);
             }
             let packed = packing.sessions().packed().to_vec();
-            let expected = rows.iter().map(|(source, agent, project, id)| SessionRef {
+            let expected = rows.iter().map(|(source, agent, project, id)| Session {
                 source: SOURCES[*source as usize],
                 agent: agent.as_deref(),
                 project: project.as_deref(),
                 id,
             });
-            let expected: Vec<SessionRef<'_>> = expected.collect();
+            let expected: Vec<Session<'_>> = expected.collect();
             if let Some(end) = packed.len().checked_sub(1) {
                 let cut = Sessions::from_packed(packed[..end].to_vec());
-                let unpacked: Vec<SessionRef<'_>> = cut.iter(&sources).collect();
+                let unpacked: Vec<Session<'_>> = cut.iter(&sources).collect();
                 prop_assert_eq!(&*unpacked, &expected[..expected.len() - 1]);
             }
             let sessions = Sessions::from_packed(packed);

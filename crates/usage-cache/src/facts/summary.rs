@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, hash::Hash};
+use std::{collections::BTreeMap, hash::Hash, sync::Arc};
 
 use foldhash::HashMap;
 
@@ -18,7 +18,7 @@ impl UsageCache {
 }
 
 /// Usage by model, while it is being summed up.
-pub(super) type ByModel<'f> = HashMap<&'f Model, Usage>;
+pub(super) type ByModel<'f> = HashMap<&'f Arc<Model>, Usage>;
 
 pub(super) fn add<K: Hash + Eq>(sums: &mut HashMap<K, Usage>, key: K, usage: Usage) {
     let sum = sums.entry(key).or_default();
@@ -93,7 +93,7 @@ impl Facts {
 pub(super) fn by_cost(by_model: ByModel<'_>) -> Vec<ModelUsage> {
     let models = by_model.into_iter();
     let mut models: Vec<ModelUsage> =
-        models.map(|(model, usage)| ModelUsage { model: model.clone(), usage }).collect();
+        models.map(|(model, usage)| ModelUsage { model: Arc::clone(model), usage }).collect();
     ModelUsage::sort(&mut models);
     models
 }

@@ -1,5 +1,7 @@
 //! Facts as bytes, in three sections: most reports need only the first, which is small.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Cells, Facts, SourceFacts, sessions::Sessions};
@@ -41,7 +43,7 @@ impl Facts {
             unresolved_transcripts: unresolved.transcripts,
             unresolved_events: unresolved.events,
         });
-        let models = self.models.iter().cloned();
+        let models = self.models.iter().map(|model| Model::clone(model));
         let tables = Tables {
             sources: sources.collect(),
             models: models.map(|Model { provider, name }| ModelRow { provider, name }).collect(),
@@ -66,7 +68,9 @@ impl Facts {
         let Sections { by_source, sessions, by_session } = sections;
         Self {
             sources: sources.collect(),
-            models: models.map(|ModelRow { provider, name }| Model { provider, name }).collect(),
+            models: models
+                .map(|ModelRow { provider, name }| Arc::new(Model { provider, name }))
+                .collect(),
             sessions: Sessions::from_packed(sessions),
             by_source: Cells::from_bytes(by_source),
             by_session: Cells::from_bytes(by_session),

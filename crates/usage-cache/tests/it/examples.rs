@@ -80,7 +80,7 @@ fn a_source_of_its_own_goes_on_where_it_was() {
         (2, 313, 80, 220)
     );
     let projects = facts.groups(&Query::all(Zone::utc()), By::Project);
-    assert_eq!(projects[0].key, GroupKey::Project(Some("/src/bell".to_owned())));
+    assert_eq!(projects[0].key, GroupKey::Project(Some("/src/bell")));
 }
 
 #[test]

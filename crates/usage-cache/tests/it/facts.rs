@@ -3,8 +3,8 @@
 use common_fs::Timestamp;
 use proptest::prelude::*;
 use usage_cache::{
-    By, Claude, Codex, Day, Facts, Gone, Group, GroupKey, NanoUsd, Place, Prices, Query, Top,
-    Usage, Weekday, Zone,
+    By, Claude, Codex, Day, Facts, Gone, Group, GroupKey, NanoUsd, Place, Prices, Query, Session,
+    SessionList, SessionUsage, Usage, Weekday, Zone,
 };
 
 use crate::world::{World, answer_at};
@@ -52,22 +52,26 @@ fn all() -> Query {
 }
 
 /// A session, project or other key in a few words, and its tokens.
-fn shown(groups: &[Group]) -> Vec<(String, u64)> {
-    let or_none = |name: &Option<String>| name.clone().unwrap_or_else(|| "-".to_owned());
-    let name = |key: &GroupKey| match key {
-        GroupKey::Session(session) => format!(
-            "{} {} {} {}",
-            session.source,
-            or_none(&session.agent),
-            or_none(&session.project),
-            session.id
-        ),
-        GroupKey::Project(project) => or_none(project),
-        GroupKey::Agent { source, agent } => format!("{source} {}", or_none(agent)),
-        GroupKey::Source(source) => source.clone(),
-        GroupKey::Model(model) => or_none(&model.name),
+fn shown(groups: &[Group<'_>]) -> Vec<(String, u64)> {
+    let or_none = |name: Option<&str>| name.unwrap_or("-").to_owned();
+    let name = |key: &GroupKey<'_>| match key {
+        GroupKey::Project(project) => or_none(*project),
+        GroupKey::Agent { source, agent } => format!("{source} {}", or_none(*agent)),
+        GroupKey::Source(source) => (*source).to_owned(),
+        GroupKey::Model(model) => or_none(model.name.as_deref()),
     };
     groups.iter().map(|group| (name(&group.key), group.usage.tokens.total)).collect()
+}
+
+/// A session in a few words, and its tokens.
+fn shown_sessions(sessions: &SessionList<'_>) -> Vec<(String, u64)> {
+    let or_none = |name: Option<&str>| name.unwrap_or("-").to_owned();
+    let shown = |of: SessionUsage<'_>| {
+        let Session { source, agent, project, id, .. } = of.session;
+        let name = format!("{source} {} {} {id}", or_none(agent), or_none(project));
+        (name, of.usage.tokens.total)
+    };
+    sessions.iter().map(shown).collect()
 }
 
 fn at(text: &str) -> Timestamp {
@@ -95,16 +99,19 @@ fn some_of_all() -> World {
 #[test]
 fn usage_belongs_to_sessions_projects_agents_sources_and_models() {
     let facts = facts(&some_of_all());
+    let sessions = facts.sessions(&all());
+    assert_eq!(
+        shown_sessions(&sessions),
+        [
+            (format!("codex - /src/a {UUID}"), 16),
+            ("claude - /src/a one".to_owned(), 1 + 2 + 4),
+            ("claude - -src-b two".to_owned(), 8),
+            ("openclaw main - three".to_owned(), 32),
+        ]
+    );
+    let one = sessions.iter().nth(1).unwrap();
+    assert_eq!((one.first, one.last), (at("2026-02-05T10:00:00Z"), at("2026-02-06T10:30:00Z")));
     let table = [
-        (
-            By::Session,
-            vec![
-                (format!("codex - /src/a {UUID}"), 16),
-                ("claude - /src/a one".to_owned(), 1 + 2 + 4),
-                ("claude - -src-b two".to_owned(), 8),
-                ("openclaw main - three".to_owned(), 32),
-            ],
-        ),
         (
             By::Project,
             vec![
@@ -130,9 +137,6 @@ fn usage_belongs_to_sessions_projects_agents_sources_and_models() {
     for (by, expected) in table {
         assert_eq!(shown(&facts.groups(&all(), by)), expected, "{by:?}");
     }
-    let sessions = facts.groups(&all(), By::Session);
-    let [_, one, ..] = &sessions[..] else { panic!("{sessions:?}") };
-    assert_eq!((one.first, one.last), (at("2026-02-05T10:00:00Z"), at("2026-02-06T10:30:00Z")));
 }
 
 #[test]
@@ -149,7 +153,7 @@ fn a_query_chooses_models_and_projects_by_a_part_of_their_name() {
     assert_eq!(total(Query { model: Some("gpt".to_owned()), ..project("/src/a") }), 16);
     let since: Option<Day> = Some("2026-02-06".parse().unwrap());
     assert_eq!(
-        shown(&facts.groups(&Query { since, ..project("a") }, By::Session)),
+        shown_sessions(&facts.sessions(&Query { since, ..project("a") })),
         [("claude - /src/a one".to_owned(), 6),]
     );
 }
@@ -265,7 +269,18 @@ proptest! {
         let facts = facts(&world);
         let query = Query { project: part, since: "2026-02-02".parse().ok(), ..all() };
         let totals = facts.summary(&query).totals;
-        for by in [By::Session, By::Project, By::Agent, By::Source, By::Model] {
+        let sessions = facts.sessions(&query);
+        let sum = sessions.iter().fold(Usage::default(), |sum, of| sum + of.usage);
+        prop_assert_eq!(sum, totals);
+        let times: Vec<Timestamp> = sessions.iter().map(|of| of.last).collect();
+        prop_assert!(times.is_sorted(), "{:?}", times);
+        for of in sessions.iter() {
+            let id = of.session.id.to_owned();
+            prop_assert!(of.first <= of.last, "{}", id);
+            let models = of.models.iter().fold(Usage::default(), |sum, of| sum + of.usage);
+            prop_assert_eq!(models, of.usage, "{}", id);
+        }
+        for by in [By::Project, By::Agent, By::Source, By::Model] {
             let groups = facts.groups(&query, by);
             let sum = groups.iter().fold(Usage::default(), |sum, g| sum + g.usage);
             prop_assert_eq!(sum, totals, "{:?}", by);
@@ -282,22 +297,24 @@ proptest! {
 }
 
 #[test]
-fn the_top_sessions_are_some_of_all_sessions() {
+fn some_of_all_sessions() {
     let facts = facts(&some_of_all());
-    let sessions = facts.groups(&all(), By::Session);
-    assert!(2 < sessions.len(), "{sessions:?}");
-    for sessions_max in 0..=sessions.len() + 1 {
-        let before = sessions.len().saturating_sub(sessions_max);
-        let last = facts.top_sessions(&all(), Top::Latest, sessions_max);
-        assert_eq!(last, (sessions[before..].to_vec(), before));
+    let sessions = facts.sessions(&all());
+    let every: Vec<SessionUsage<'_>> = sessions.iter().collect();
+    assert!(2 < every.len(), "{every:?}");
+    for sessions_max in 0..=every.len() + 1 {
+        let before = every.len().saturating_sub(sessions_max);
+        let mut latest = sessions.clone();
+        latest.keep_latest(sessions_max);
+        assert_eq!(latest.iter().collect::<Vec<_>>(), every[before..]);
+        latest.reverse();
+        assert_eq!(latest.iter().rev().collect::<Vec<_>>(), every[before..]);
         // At no prices those with the most tokens.
-        let mut costliest = sessions.clone();
-        costliest.sort_by_key(|group| std::cmp::Reverse(group.usage.tokens.total));
+        let mut costliest = every.clone();
+        costliest.sort_by_key(|of| std::cmp::Reverse(of.usage.tokens.total));
         costliest.truncate(sessions_max);
-        let totals = facts.summary(&all()).totals;
-        let rest = costliest.iter().fold(totals, |rest, group| rest.without(&group.usage));
-        assert_eq!(rest == Usage::default(), before == 0);
-        let top = facts.top_sessions(&all(), Top::Costliest, sessions_max);
-        assert_eq!(top, (costliest, before));
+        assert_eq!(sessions.costliest(sessions_max), costliest);
+        assert_eq!(latest.costliest(usize::MAX).len(), latest.len());
+        assert_eq!(latest.is_empty(), sessions_max == 0);
     }
 }

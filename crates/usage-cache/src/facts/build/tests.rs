@@ -3,9 +3,9 @@ use std::{num::NonZeroUsize, ops::ControlFlow};
 use common_fs::sim::Sim;
 use demo_corpus::{Corpus, File};
 
+use super::*;
 use crate::{
-    By, Claude, Codex, Gone, Locations, OpenClaw, Options, Place, Prices, Query, Unresolved,
-    UsageCache, Zone, refresh,
+    By, Claude, Codex, Locations, OpenClaw, Options, Place, Query, Session, Zone, refresh,
 };
 
 /// Answers of a session that began anew, which are the same session before and after.
@@ -24,7 +24,7 @@ const ORPHAN: &str = "{\"timestamp\":\"2026-02-05T12:00:00.000Z\",\"type\":\"ses
 fn known() -> UsageCache {
     let sim = Sim::new();
     let put = |root: &str, File { path, content, .. }: File| {
-        let path = std::path::Path::new(root).join(path);
+        let path = Path::new(root).join(path);
         sim.fs.make_dir(path.parent().unwrap());
         sim.fs.put(path, &content);
     };
@@ -55,12 +55,29 @@ fn facts_are_the_same_in_however_many_parts() {
     let whole = made(1);
     let unresolved = Unresolved { transcripts: 1, events: 1 };
     assert_eq!(whole.summary(&query).unresolved, unresolved);
-    assert_eq!(whole.groups(&query, By::Session).len(), 29);
+    assert_eq!(whole.sessions(&query).len(), 29);
     for parts in [0, 2, 3, 7, 100] {
         let facts = made(parts);
         assert_eq!(facts.summary(&query), whole.summary(&query));
-        for by in [By::Session, By::Project, By::Agent, By::Source, By::Model] {
+        let sessions = |facts: &Facts| format!("{:?}", facts.sessions(&query));
+        assert_eq!(sessions(&facts), sessions(&whole), "{parts}");
+        for by in [By::Project, By::Agent, By::Source, By::Model] {
             assert_eq!(facts.groups(&query, by), whole.groups(&query, by), "{parts} {by:?}");
         }
+    }
+}
+
+#[test]
+fn sessions_are_numbered_in_the_order_in_which_they_were_last_used() {
+    let usage = known();
+    let facts = usage.made_in_parts(Gone::Include, &Prices::builtin(), 3);
+    let numbered: Vec<Session<'_>> = facts.sessions.iter(&facts.sources).collect();
+    let listed = facts.sessions(&Query::all(Zone::utc()));
+    let listed: Vec<Session<'_>> = listed.iter().map(|of| of.session).collect();
+    // Of the first one nothing counts.
+    assert_eq!(numbered.get(1..), Some(&*listed));
+    for cells in [&facts.by_session, &facts.by_source] {
+        let keys: Vec<CellKey> = cells.iter().map(|cell| cell.key).collect();
+        assert!(keys.is_sorted(), "{keys:?}");
     }
 }
