@@ -63,11 +63,7 @@ impl IsoTimes {
         let hour = seconds / 3_600;
         let mut text = match self.last {
             Some((known, text)) if known == hour => text,
-            Some(_) | None => {
-                let mut text = [b' '; ISO_LEN];
-                text.iter_mut().zip(iso(time).into_bytes()).for_each(|(to, byte)| *to = byte);
-                text
-            }
+            Some(_) | None => iso(time).into_bytes().try_into().unwrap_or([b' '; ISO_LEN]),
         };
         let [.., m1, m2, _, s1, s2, _] = &mut text;
         [*m1, *m2] = digits(seconds / 60 % 60);

@@ -8,7 +8,7 @@ use usage_cache::{By, Group, GroupKey, Model, ModelUsage, NanoUsd, Session, Sess
 use crate::{
     table::month,
     text::model_name,
-    view::{Rows, View},
+    view::{Rows, View, in_order},
 };
 
 const USAGE_COLUMNS: [&str; 8] = [
@@ -42,9 +42,9 @@ pub(crate) fn write(view: &View<'_>, breakdown: bool, to: impl Write) -> io::Res
                 table.row(&[&month(day)], &day.usage, &day.models)?;
             }
         }
-        Rows::Sessions(sessions) => {
+        Rows::Sessions(sessions, order) => {
             let mut times = IsoTimes::default();
-            for of in sessions.iter() {
+            for of in in_order(sessions, *order) {
                 table.session(&of, &mut times)?;
             }
         }
@@ -72,7 +72,7 @@ fn columns(rows: &Rows<'_>) -> &'static [&'static str] {
         Rows::Days(_) => &["date"],
         Rows::Weeks(_) => &["week"],
         Rows::Months(_) => &["month"],
-        Rows::Sessions(_) => {
+        Rows::Sessions(..) => {
             &["source", "agent", "project", "session", "firstActivity", "lastActivity"]
         }
         Rows::Groups(By::Project, _) => &["project"],

@@ -17,7 +17,7 @@ use usage_cache::{
 
 use crate::{
     text::model_name,
-    view::{Rows, View},
+    view::{Rows, View, in_order},
 };
 pub(crate) use ledger::{import, verified};
 use rows::RowsDoc;
@@ -155,10 +155,12 @@ pub(crate) fn write_report(
     mut to: impl Write,
 ) -> io::Result<()> {
     let document = serde_json::to_string_pretty(&report(zone, view, status, problems))?;
-    match (&view.rows, document.split_once(NO_SESSIONS)) {
-        (Rows::Sessions(sessions), Some((before, after))) if !sessions.is_empty() => {
+    match &view.rows {
+        Rows::Sessions(sessions, order) if !sessions.is_empty() => {
+            let no_place = || io::Error::other("a report without a place for its sessions");
+            let (before, after) = document.split_once(NO_SESSIONS).ok_or_else(no_place)?;
             write!(to, "{before}\"sessions\": [")?;
-            session_rows::write(sessions, &mut to)?;
+            session_rows::write(in_order(sessions, *order), &mut to)?;
             writeln!(to, "]{after}")
         }
         _ => writeln!(to, "{document}"),

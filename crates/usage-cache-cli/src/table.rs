@@ -12,7 +12,7 @@ use usage_cache::{Block, By, DailyUsage, GroupKey, ModelUsage, Session, Usage, Z
 use crate::{
     screen::{Screen, end_of, start_of},
     text::{dollars, minute, model_name, project_name, short},
-    view::{Rows, View},
+    view::{Rows, View, in_order},
 };
 
 /// A row: texts, and numbers.
@@ -169,8 +169,8 @@ fn rows<'v>(view: &'v View<'_>, zone: &Zone) -> (Vec<&'static str>, Vec<Row<'v>>
         Rows::Days(days) => (vec!["Date"], periods(days, |day| day.day.to_string())),
         Rows::Weeks(days) => (vec!["Week from"], periods(days, |day| day.day.to_string())),
         Rows::Months(days) => (vec!["Month"], periods(days, month)),
-        Rows::Sessions(sessions) => {
-            let rows = sessions.iter().map(|of| Row {
+        Rows::Sessions(sessions, order) => {
+            let rows = in_order(sessions, *order).map(|of| Row {
                 texts: session(&of.session, of.last, zone),
                 usage: of.usage,
                 models: Cow::Owned(of.models),

@@ -1,7 +1,9 @@
 //! What a report shows: chosen from the facts, in order.
 
 use common_fs::Timestamp;
-use usage_cache::{Block, By, DailyUsage, Facts, Group, Query, SessionList, Summary, Weekday};
+use usage_cache::{
+    Block, By, DailyUsage, Facts, Group, Query, SessionList, SessionUsage, Summary, Weekday,
+};
 
 /// Which report is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +29,7 @@ pub(crate) enum Rows<'f> {
     Days(Vec<DailyUsage>),
     Weeks(Vec<DailyUsage>),
     Months(Vec<DailyUsage>),
-    Sessions(SessionList<'f>),
+    Sessions(SessionList<'f>, Order),
     Groups(By, Vec<Group<'f>>),
     Blocks(Vec<Block>),
 }
@@ -49,7 +51,7 @@ impl<'f> View<'f> {
             Kind::Daily => Rows::Days(summary.daily.clone()),
             Kind::Weekly(first) => Rows::Weeks(summary.weekly(first)),
             Kind::Monthly => Rows::Months(summary.monthly()),
-            Kind::Sessions => Rows::Sessions(facts.sessions(query)),
+            Kind::Sessions => Rows::Sessions(facts.sessions(query), Order::Asc),
             Kind::By(by) => Rows::Groups(by, facts.groups(query, by)),
             Kind::Blocks { only_active } => {
                 let mut blocks = facts.blocks(query);
@@ -70,7 +72,7 @@ impl<'f> View<'f> {
             Rows::Blocks(blocks) => {
                 blocks.drain(..self.left_out);
             }
-            Rows::Sessions(sessions) => sessions.keep_latest(rows_max),
+            Rows::Sessions(sessions, _) => sessions.keep_latest(rows_max),
             Rows::Groups(_, groups) => groups.truncate(rows_max),
         }
         self
@@ -81,7 +83,7 @@ impl<'f> View<'f> {
         if order != self.rows.usual_order() {
             match &mut self.rows {
                 Rows::Days(days) | Rows::Weeks(days) | Rows::Months(days) => days.reverse(),
-                Rows::Sessions(sessions) => sessions.reverse(),
+                Rows::Sessions(_, usual) => *usual = order,
                 Rows::Groups(_, groups) => groups.reverse(),
                 Rows::Blocks(blocks) => blocks.reverse(),
             }
@@ -94,7 +96,7 @@ impl Rows<'_> {
     pub(crate) fn len(&self) -> usize {
         match self {
             Self::Days(days) | Self::Weeks(days) | Self::Months(days) => days.len(),
-            Self::Sessions(sessions) => sessions.len(),
+            Self::Sessions(sessions, _) => sessions.len(),
             Self::Groups(_, groups) => groups.len(),
             Self::Blocks(blocks) => blocks.len(),
         }
@@ -106,7 +108,7 @@ impl Rows<'_> {
             Self::Days(_) => "day",
             Self::Weeks(_) => "week",
             Self::Months(_) => "month",
-            Self::Sessions(_) => "session",
+            Self::Sessions(..) => "session",
             Self::Groups(By::Project, _) => "project",
             Self::Groups(By::Agent, _) => "agent",
             Self::Groups(By::Source, _) => "runtime",
@@ -121,8 +123,19 @@ impl Rows<'_> {
             | Self::Weeks(_)
             | Self::Months(_)
             | Self::Blocks(_)
-            | Self::Sessions(_) => Order::Asc,
+            | Self::Sessions(..) => Order::Asc,
             Self::Groups(..) => Order::Desc,
         }
+    }
+}
+
+/// What sessions used, one after the other.
+pub(crate) fn in_order<'s, 'f: 's>(
+    sessions: &'s SessionList<'f>,
+    order: Order,
+) -> Box<dyn Iterator<Item = SessionUsage<'f>> + 's> {
+    match order {
+        Order::Asc => Box::new(sessions.iter()),
+        Order::Desc => Box::new(sessions.iter().rev()),
     }
 }

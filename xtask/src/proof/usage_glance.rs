@@ -79,6 +79,17 @@ pub(super) fn prove(quick: bool) -> anyhow::Result<Report> {
     let total = |name: &str| daily.pointer(name).and_then(Value::as_u64).context("no totals");
     claim("tokens without a refresh", total("/totals/totalTokens")?, tokens)?;
     claim("events without a refresh", total("/totals/events")?, events)?;
+    let as_json = home.json(&["session", "--json", "--no-refresh"])?;
+    let sessions = as_json.get("sessions").and_then(Value::as_array).context("no sessions")?;
+    let of_session = |row: &Value| row.get("totalTokens").and_then(Value::as_u64);
+    claim("sessions as JSON", sessions.len() as u64, session_count.into())?;
+    claim("their tokens", sessions.iter().filter_map(of_session).sum(), tokens)?;
+    let as_csv = String::from_utf8(home.run(&["session", "--csv", "--no-refresh"])?)?;
+    let (header, rows) = as_csv.split_once('\n').context("no header")?;
+    let column = header.split(',').position(|name| name == "totalTokens").context("no tokens")?;
+    let of_session = |row: &str| row.split(',').nth(column)?.parse::<u64>().ok();
+    claim("sessions as CSV", rows.lines().count() as u64, session_count.into())?;
+    claim("their tokens", rows.lines().filter_map(of_session).sum(), tokens)?;
     let refreshed = home.json(&["daily", "--json"])?;
     ensure!(refreshed.get("daily") == daily.get("daily"), "a refresh finds other days");
     let line = home.json(&["statusline", "--json", "--no-refresh"])?;

@@ -2,7 +2,7 @@
 
 use cli_support::text::iso;
 use common_fs::Timestamp;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use usage_cache::{Block, By, DailyUsage, Group, GroupKey, ModelUsage, Usage};
 
 use super::{ModelDoc, TotalsDoc, model, totals};
@@ -15,29 +15,16 @@ use crate::{
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) enum RowsDoc<'v> {
-    Daily(Each<'v, DailyUsage, RowDoc<'v, DateKey>>),
-    Weekly(Each<'v, DailyUsage, RowDoc<'v, WeekKey>>),
-    Monthly(Each<'v, DailyUsage, RowDoc<'v, MonthKey>>),
+    Daily(Vec<RowDoc<'v, DateKey>>),
+    Weekly(Vec<RowDoc<'v, WeekKey>>),
+    Monthly(Vec<RowDoc<'v, MonthKey>>),
     /// They are written [line by line](super::session_rows) in their place.
     Sessions([(); 0]),
-    Projects(Each<'v, Group<'v>, RowDoc<'v, ProjectKey<'v>>>),
-    Agents(Each<'v, Group<'v>, RowDoc<'v, AgentKey<'v>>>),
-    Sources(Each<'v, Group<'v>, RowDoc<'v, SourceKey<'v>>>),
-    Models(Each<'v, Group<'v>, RowDoc<'v, ModelKey<'v>>>),
+    Projects(Vec<RowDoc<'v, ProjectKey<'v>>>),
+    Agents(Vec<RowDoc<'v, AgentKey<'v>>>),
+    Sources(Vec<RowDoc<'v, SourceKey<'v>>>),
+    Models(Vec<RowDoc<'v, ModelKey<'v>>>),
     Blocks(Vec<BlockDoc<'v>>),
-}
-
-/// The rows that are made of some things, each while it is written: there can be very many.
-pub(super) struct Each<'v, T, R> {
-    things: &'v [T],
-    /// What is no such row is left out.
-    row: fn(&'v T) -> Option<R>,
-}
-
-impl<T, R: Serialize> Serialize for Each<'_, T, R> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.things.iter().filter_map(self.row))
-    }
 }
 
 /// A row, with what it is about.
@@ -143,33 +130,31 @@ struct ProjectionDoc {
 
 pub(super) fn document<'v>(view: &'v View<'_>) -> RowsDoc<'v> {
     match &view.rows {
-        Rows::Days(days) => RowsDoc::Daily(Each {
-            things: days,
-            row: |day| Some(period(day, DateKey { date: day.day.to_string() })),
-        }),
-        Rows::Weeks(days) => RowsDoc::Weekly(Each {
-            things: days,
-            row: |day| Some(period(day, WeekKey { week: day.day.to_string() })),
-        }),
-        Rows::Months(days) => RowsDoc::Monthly(Each {
-            things: days,
-            row: |day| Some(period(day, MonthKey { month: month(day) })),
-        }),
-        Rows::Sessions(_) => RowsDoc::Sessions([]),
-        Rows::Groups(by, things) => match by {
-            By::Project => RowsDoc::Projects(Each { things, row: project }),
-            By::Agent => RowsDoc::Agents(Each { things, row: agent }),
-            By::Source => RowsDoc::Sources(Each { things, row: source }),
-            By::Model => RowsDoc::Models(Each { things, row: of_model }),
-        },
+        Rows::Days(days) => {
+            RowsDoc::Daily(periods(days, |day| DateKey { date: day.day.to_string() }))
+        }
+        Rows::Weeks(days) => {
+            RowsDoc::Weekly(periods(days, |day| WeekKey { week: day.day.to_string() }))
+        }
+        Rows::Months(days) => RowsDoc::Monthly(periods(days, |day| MonthKey { month: month(day) })),
+        Rows::Sessions(..) => RowsDoc::Sessions([]),
+        Rows::Groups(by, groups) => {
+            let groups = groups.iter();
+            match by {
+                By::Project => RowsDoc::Projects(groups.filter_map(project).collect()),
+                By::Agent => RowsDoc::Agents(groups.filter_map(agent).collect()),
+                By::Source => RowsDoc::Sources(groups.filter_map(source).collect()),
+                By::Model => RowsDoc::Models(groups.filter_map(of_model).collect()),
+            }
+        }
         Rows::Blocks(blocks) => {
             RowsDoc::Blocks(blocks.iter().map(|one| block(one, view.now)).collect())
         }
     }
 }
 
-fn period<K>(day: &DailyUsage, key: K) -> RowDoc<'_, K> {
-    row(key, &day.usage, &day.models)
+fn periods<K>(days: &[DailyUsage], key: impl Fn(&DailyUsage) -> K) -> Vec<RowDoc<'_, K>> {
+    days.iter().map(|day| row(key(day), &day.usage, &day.models)).collect()
 }
 
 pub(super) fn row<'v, K>(key: K, usage: &Usage, models: &'v [ModelUsage]) -> RowDoc<'v, K> {
@@ -181,25 +166,25 @@ pub(super) fn row<'v, K>(key: K, usage: &Usage, models: &'v [ModelUsage]) -> Row
     }
 }
 
-fn activity(first: Timestamp, last: Timestamp) -> Activity {
-    Activity { first_activity: iso(first), last_activity: iso(last) }
+fn activity(group: &Group<'_>) -> Activity {
+    Activity { first_activity: iso(group.first), last_activity: iso(group.last) }
 }
 
 fn project<'v>(group: &'v Group<'_>) -> Option<RowDoc<'v, ProjectKey<'v>>> {
     let GroupKey::Project(project) = &group.key else { return None };
-    let key = ProjectKey { project: *project, activity: activity(group.first, group.last) };
+    let key = ProjectKey { project: *project, activity: activity(group) };
     Some(row(key, &group.usage, &group.models))
 }
 
 fn agent<'v>(group: &'v Group<'_>) -> Option<RowDoc<'v, AgentKey<'v>>> {
     let GroupKey::Agent { source, agent } = &group.key else { return None };
-    let key = AgentKey { source, agent: *agent, activity: activity(group.first, group.last) };
+    let key = AgentKey { source, agent: *agent, activity: activity(group) };
     Some(row(key, &group.usage, &group.models))
 }
 
 fn source<'v>(group: &'v Group<'_>) -> Option<RowDoc<'v, SourceKey<'v>>> {
     let GroupKey::Source(source) = &group.key else { return None };
-    let key = SourceKey { source, activity: activity(group.first, group.last) };
+    let key = SourceKey { source, activity: activity(group) };
     Some(row(key, &group.usage, &group.models))
 }
 
@@ -208,7 +193,7 @@ fn of_model<'v>(group: &'v Group<'_>) -> Option<RowDoc<'v, ModelKey<'v>>> {
     let key = ModelKey {
         provider: model.provider.as_deref(),
         model_name: model_name(model),
-        activity: activity(group.first, group.last),
+        activity: activity(group),
     };
     Some(row(key, &group.usage, &group.models))
 }

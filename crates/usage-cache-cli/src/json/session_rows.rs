@@ -7,17 +7,20 @@ use std::{
 };
 
 use cli_support::text::IsoTimes;
-use usage_cache::{ModelUsage, SessionList, SessionUsage, Usage};
+use usage_cache::{ModelUsage, SessionUsage, Usage};
 
 use super::{priority, rows::models_used};
 use crate::text::model_name;
 
 /// Writes the rows, with what is between them and around them.
-pub(super) fn write(sessions: &SessionList<'_>, mut to: impl Write) -> io::Result<()> {
+pub(super) fn write<'s>(
+    sessions: impl Iterator<Item = SessionUsage<'s>>,
+    mut to: impl Write,
+) -> io::Result<()> {
     let mut times = IsoTimes::default();
     // Each line is made in the memory of the one before.
     let mut line = Vec::new();
-    for (number, of) in sessions.iter().enumerate() {
+    for (number, of) in sessions.enumerate() {
         line.clear();
         line.extend_from_slice(if number == 0 { b"\n    " } else { b",\n    " });
         row(&mut line, &of, &mut times);

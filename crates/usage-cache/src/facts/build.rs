@@ -294,24 +294,28 @@ impl<'u> Building<'u> {
 
     fn facts(self) -> Facts {
         let Self { inputs, sources, sessions, projects, mut cells } = self;
-        let sessions = in_order(sessions, &cells);
         let mut packing = Packing::default();
         let mut numbers = vec![0; projects.len()];
-        for (new, (SessionKey { source, agent, id }, number)) in sessions.iter().enumerate() {
-            let project = at(&projects, *number).and_then(Option::as_ref);
+        let mut session_sources = Vec::with_capacity(sessions.len());
+        for (new, (session, number)) in in_order(&sessions, &cells).enumerate() {
+            let SessionKey { source, agent, id } = session;
+            let project = at(&projects, number).and_then(Option::as_ref);
             packing.put(*source, agent.as_deref(), project.map(Project::name), id);
-            if let Some(number) = at_mut(&mut numbers, *number) {
+            session_sources.push(*source);
+            if let Some(number) = at_mut(&mut numbers, number) {
                 *number = index(new);
             }
         }
-        for Cell { key: CellKey { place, .. }, .. } in &mut cells {
-            *place = at(&numbers, *place).copied().unwrap_or_default();
-        }
+        cells.retain_mut(|Cell { key: CellKey { place, .. }, .. }| {
+            let number = at(&numbers, *place);
+            *place = number.copied().unwrap_or_default();
+            number.is_some()
+        });
         let by_session = Cells::new(cells);
         let mut sums: HashMap<CellKey, Cell> = HashMap::new();
         for cell in by_session.iter() {
-            let Some((session, _)) = at(&sessions, cell.key.place) else { continue };
-            let cell = Cell { key: CellKey { place: session.source, ..cell.key }, ..cell };
+            let Some(&place) = at(&session_sources, cell.key.place) else { continue };
+            let cell = Cell { key: CellKey { place, ..cell.key }, ..cell };
             sums.entry(cell.key).and_modify(|sum| sum.add(&cell)).or_insert(cell);
         }
         let by_source = Cells::new(sums.into_values().collect());
@@ -328,19 +332,21 @@ impl<'u> Building<'u> {
 
 /// The order in which sessions were last used is that of the reports, which so read what they need
 /// from one place of the memory after the other.
-fn in_order(sessions: HashMap<SessionKey, u32>, cells: &[Cell]) -> Vec<(SessionKey, u32)> {
+fn in_order<'s>(
+    sessions: &'s HashMap<SessionKey, u32>,
+    cells: &[Cell],
+) -> impl ExactSizeIterator<Item = (&'s SessionKey, u32)> {
     let mut last_times: Vec<Option<Timestamp>> = vec![None; sessions.len()];
     for cell in cells {
         if let Some(known) = at_mut(&mut last_times, cell.key.place) {
             *known = (*known).max(cell.times().map(|(_, last)| last));
         }
     }
-    let mut sessions: Vec<(SessionKey, u32)> = sessions.into_iter().collect();
-    let last = |number| at(&last_times, number).copied().flatten();
-    sessions.sort_unstable_by(|(a, number_a), (b, number_b)| {
-        last(*number_a).cmp(&last(*number_b)).then_with(|| a.cmp(b))
-    });
-    sessions
+    let last = |number: u32| at(&last_times, number).copied().flatten();
+    let mut sessions: Vec<(Option<Timestamp>, &SessionKey, u32)> =
+        sessions.iter().map(|(session, number)| (last(*number), session, *number)).collect();
+    sessions.sort_unstable();
+    sessions.into_iter().map(|(_, session, number)| (session, number))
 }
 
 fn key(place: Place, quarter: Option<Quarter>, model: ModelId, kind: Kind) -> CellKey {

@@ -121,7 +121,7 @@ const HAS_SPAN: u8 = 64;
 impl Cells {
     /// Sorts cells, and adds up those with the same key.
     pub(super) fn new(mut cells: Vec<Cell>) -> Self {
-        cells.sort_by_key(|cell| cell.key);
+        cells.sort_by_cached_key(|cell| cell.key);
         cells.dedup_by(|later, earlier| {
             let same = later.key == earlier.key;
             if same {

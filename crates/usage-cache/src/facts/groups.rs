@@ -6,7 +6,7 @@ use foldhash::HashMap;
 use super::{Days, Facts, Placed, cells::CellKey, summary::sum};
 use crate::{Model, ModelUsage, Query, Usage};
 
-/// What a report tells apart, other than time.
+/// What a report tells apart, other than time and [sessions](Facts::sessions).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum By {
     /// Projects, whatever the runtime.

@@ -30,7 +30,7 @@ pub struct SessionUsage<'f> {
 
 /// The sessions that were used in the days of a query, in the order in which they were last used.
 ///
-/// Made by [`Facts::sessions`]. It takes little memory, as a session is only summed up when its
+/// Made by [`Facts::sessions`]. A session takes some hundred bytes: it is only summed up when its
 /// turn comes.
 #[derive(Clone)]
 pub struct SessionList<'f> {
@@ -44,9 +44,10 @@ pub struct SessionList<'f> {
 struct Found<'f> {
     session: Session<'f>,
     last: Timestamp,
-    /// They begin with the first cell of the session that is asked for,
+    place: u32,
+    /// They begin with the first cell of the session that is asked for.
     cells: cells::Iter<'f>,
-    /// and these are all.
+    /// With so many, up to the last one that is asked for.
     cell_count: usize,
 }
 
@@ -62,28 +63,28 @@ impl Facts {
         let mut asked = AskedCells::new(self, query);
         let mut sessions = AskedSessions::new(self, query);
         let mut found: Vec<Found<'_>> = Vec::new();
-        // The place of the session that was found last, and how many cells were read since then.
-        let mut known = (None, 0);
+        // From the first one of the session that was found last.
+        let mut cells_read = 0;
         let mut cells = self.by_session.iter();
         loop {
             let from_here = cells.clone();
             let Some(cell) = cells.next() else { break };
-            known.1 += 1;
+            cells_read += 1;
             let place = cell.key.place;
             let Some(session) = sessions.at(place) else { continue };
-            let Some((_, (_, last))) = asked.take(&cell) else { continue };
+            let Some((_, (_, last))) = asked.asked(&cell) else { continue };
             match found.last_mut() {
-                Some(same) if known.0 == Some(place) => {
+                Some(same) if same.place == place => {
                     same.last = same.last.max(last);
-                    same.cell_count = known.1;
+                    same.cell_count = cells_read;
                 }
                 Some(_) | None => {
-                    found.push(Found { session, last, cells: from_here, cell_count: 1 });
-                    known = (Some(place), 1);
+                    found.push(Found { session, last, place, cells: from_here, cell_count: 1 });
+                    cells_read = 1;
                 }
             }
         }
-        // Of all days, they are in this order already.
+        // Of all days, they are in this order already but for a few at the same time.
         found.sort_by_key(|found| (found.last, found.session));
         SessionList { facts: self, query: query.clone(), found }
     }
@@ -108,17 +109,13 @@ impl<'f> SessionList<'f> {
         self.found.iter().map(move |found| asked.sum(found))
     }
 
-    /// Turns their order around.
-    pub fn reverse(&mut self) {
-        self.found.reverse();
-    }
-
     /// Leaves so many, those that were used last.
     pub fn keep_latest(&mut self, sessions_max: usize) {
         self.found.drain(..self.len().saturating_sub(sessions_max));
     }
 
-    /// So many that cost the most, the costliest first.
+    /// So many that cost the most, the costliest first. Of the same cost, the one with the most
+    /// tokens comes first, then the one that was used last.
     pub fn costliest(&self, sessions_max: usize) -> Vec<SessionUsage<'f>> {
         let mut asked = AskedCells::new(self.facts, &self.query);
         let mut ranked: Vec<(NanoUsd, u64, usize)> = Vec::with_capacity(self.len());
@@ -144,19 +141,21 @@ impl<'f, 'q> AskedCells<'f, 'q> {
     }
 
     /// The model of a cell and when it was used, if it is asked for.
-    fn take(&mut self, cell: &Cell) -> Option<(&'f Arc<Model>, (Timestamp, Timestamp))> {
+    fn asked(&mut self, cell: &Cell) -> Option<(&'f Arc<Model>, (Timestamp, Timestamp))> {
         let model = self.models.model(cell.key.model)?;
         self.days.day(cell.key.quarter?)?;
         Some((model, cell.times()?))
     }
 
     /// What the cells of a session say.
-    fn of(
-        &mut self,
-        found: &Found<'f>,
+    fn of<'l>(
+        &'l mut self,
+        found: &'l Found<'f>,
     ) -> impl Iterator<Item = (&'f Arc<Model>, (Timestamp, Timestamp), Usage)> {
-        found.cells.clone().take(found.cell_count).filter_map(|cell| {
-            let (model, times) = self.take(&cell)?;
+        let of_session = move |cell: &Cell| cell.key.place == found.place;
+        let cells = found.cells.clone().take(found.cell_count).filter(of_session);
+        cells.filter_map(|cell| {
+            let (model, times) = self.asked(&cell)?;
             Some((model, times, cell.usage()))
         })
     }

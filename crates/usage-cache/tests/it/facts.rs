@@ -1,10 +1,12 @@
 //! Reports by session, project, agent, source and model; by week, month, hour and window.
 
+use std::collections::BTreeMap;
+
 use common_fs::Timestamp;
 use proptest::prelude::*;
 use usage_cache::{
-    By, Claude, Codex, Day, Facts, Gone, Group, GroupKey, NanoUsd, Place, Prices, Query, Session,
-    SessionList, SessionUsage, Usage, Weekday, Zone,
+    By, Claude, Codex, Day, Facts, Gone, Group, GroupKey, ModelUsage, NanoUsd, Place, Prices,
+    Query, Session, SessionList, SessionUsage, Usage, Weekday, Zone,
 };
 
 use crate::world::{World, answer_at};
@@ -269,17 +271,8 @@ proptest! {
         let facts = facts(&world);
         let query = Query { project: part, since: "2026-02-02".parse().ok(), ..all() };
         let totals = facts.summary(&query).totals;
-        let sessions = facts.sessions(&query);
-        let sum = sessions.iter().fold(Usage::default(), |sum, of| sum + of.usage);
+        let sum = facts.sessions(&query).iter().fold(Usage::default(), |sum, of| sum + of.usage);
         prop_assert_eq!(sum, totals);
-        let times: Vec<Timestamp> = sessions.iter().map(|of| of.last).collect();
-        prop_assert!(times.is_sorted(), "{:?}", times);
-        for of in sessions.iter() {
-            let id = of.session.id.to_owned();
-            prop_assert!(of.first <= of.last, "{}", id);
-            let models = of.models.iter().fold(Usage::default(), |sum, of| sum + of.usage);
-            prop_assert_eq!(models, of.usage, "{}", id);
-        }
         for by in [By::Project, By::Agent, By::Source, By::Model] {
             let groups = facts.groups(&query, by);
             let sum = groups.iter().fold(Usage::default(), |sum, g| sum + g.usage);
@@ -296,8 +289,63 @@ proptest! {
     }
 }
 
+/// A session: when it was first and last used, and the tokens of each model.
+type Expected = (String, Timestamp, Timestamp, BTreeMap<String, u64>);
+
+proptest! {
+    #[test]
+    fn sessions_sum_up_what_is_asked_for(
+        answers in prop::collection::vec((0_u8..4, 0_u32..400, 0_usize..3, 1_u64..100), 1..40),
+        since in prop::option::of(1_u32..5),
+        until in prop::option::of(1_u32..5),
+        model in prop::option::of(prop::sample::select(&MODELS[..])),
+    ) {
+        let world = world();
+        let mut contents = [const { String::new() }; 4];
+        let mut expected: BTreeMap<u8, Expected> = BTreeMap::new();
+        for (number, (session, quarter, of, output)) in answers.iter().enumerate() {
+            let (day, hour, minute) = (1 + quarter / 96, quarter / 4 % 24, quarter % 4 * 15);
+            let second = output % 60;
+            let time = format!("2026-02-{day:02}T{hour:02}:{minute:02}:{second:02}.5Z");
+            let line = claude(&number.to_string(), &time, None, *output);
+            contents[usize::from(*session)] += &line.replace("claude-opus-4-7", MODELS[*of]);
+            let is_asked = since.is_none_or(|since| since <= day)
+                && until.is_none_or(|until| day <= until)
+                && model.is_none_or(|model| model == MODELS[*of]);
+            if is_asked {
+                let time = at(&time);
+                let new = || (session.to_string(), time, time, BTreeMap::new());
+                let (_, first, last, models) = expected.entry(*session).or_insert_with(new);
+                (*first, *last) = ((*first).min(time), (*last).max(time));
+                *models.entry(MODELS[*of].to_owned()).or_default() += output;
+            }
+        }
+        for (number, content) in contents.iter().enumerate() {
+            let path = format!("/h/.claude/projects/p/{number}.jsonl");
+            world.sim.fs.put(path, content.as_bytes());
+        }
+        let day = |day: u32| format!("2026-02-{day:02}").parse::<Day>().unwrap();
+        let (since, until) = (since.map(day), until.map(day));
+        let query = Query { since, until, model: model.map(str::to_owned), ..all() };
+        let facts = facts(&world);
+        let shown = |of: SessionUsage<'_>| -> Expected {
+            let model = |of: &ModelUsage| (of.model.name.clone().unwrap(), of.usage.tokens.total);
+            let models: BTreeMap<String, u64> = of.models.iter().map(model).collect();
+            assert_eq!(models.len(), of.models.len(), "each model once");
+            assert_eq!(models.values().sum::<u64>(), of.usage.tokens.total);
+            (of.session.id.to_owned(), of.first, of.last, models)
+        };
+        let mut expected: Vec<Expected> = expected.into_values().collect();
+        expected.sort_by(|a, b| (a.2, &a.0).cmp(&(b.2, &b.0)));
+        prop_assert_eq!(facts.sessions(&query).iter().map(shown).collect::<Vec<_>>(), expected);
+    }
+}
+
+/// None is a part of the name of another.
+const MODELS: [&str; 3] = ["opus", "sonnet", "haiku"];
+
 #[test]
-fn some_of_all_sessions() {
+fn the_latest_and_the_costliest_are_some_of_all_sessions() {
     let facts = facts(&some_of_all());
     let sessions = facts.sessions(&all());
     let every: Vec<SessionUsage<'_>> = sessions.iter().collect();
@@ -307,8 +355,9 @@ fn some_of_all_sessions() {
         let mut latest = sessions.clone();
         latest.keep_latest(sessions_max);
         assert_eq!(latest.iter().collect::<Vec<_>>(), every[before..]);
-        latest.reverse();
-        assert_eq!(latest.iter().rev().collect::<Vec<_>>(), every[before..]);
+        let mut from_last: Vec<SessionUsage<'_>> = latest.iter().rev().collect();
+        from_last.reverse();
+        assert_eq!(from_last, every[before..]);
         // At no prices those with the most tokens.
         let mut costliest = every.clone();
         costliest.sort_by_key(|of| std::cmp::Reverse(of.usage.tokens.total));

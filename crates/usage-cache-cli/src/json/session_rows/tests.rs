@@ -36,7 +36,7 @@ proptest! {
         prop_assume!(!sessions.is_empty());
         let expected: Vec<String> = sessions.iter().map(|of| as_serde_writes(&of)).collect();
         let mut written = Vec::new();
-        write(&sessions, &mut written).unwrap();
+        write(sessions.iter(), &mut written).unwrap();
         let expected = format!("\n    {}\n  ", expected.join(",\n    "));
         prop_assert_eq!(String::from_utf8(written).unwrap(), expected);
     }
