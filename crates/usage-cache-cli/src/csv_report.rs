@@ -3,11 +3,11 @@
 use std::io::{self, Write};
 
 use cli_support::text::{IsoTimes, iso};
-use usage_cache::{By, Group, GroupKey, Model, ModelUsage, NanoUsd, Session, SessionUsage, Usage};
+use usage_cache::{By, Group, GroupKey, Model, ModelUsage, Session, SessionUsage, Usage};
 
 use crate::{
     table::month,
-    text::model_name,
+    text::{all_bytes, model_name},
     view::{Rows, View, in_order},
 };
 
@@ -138,13 +138,14 @@ impl<W: Write> Table<W> {
         for number in classes.into_iter().chain([tokens.total]) {
             self.number(number);
         }
-        self.dollars(usage.cost);
+        write!(self.line, "{},", usage.cost)?;
         self.number(usage.events);
         self.number(usage.unpriced_events);
         self.end_line()
     }
 
     fn end_line(&mut self) -> io::Result<()> {
+        // In place of the comma after the last value.
         if let Some(last) = self.line.last_mut() {
             *last = b'\n';
         }
@@ -155,9 +156,7 @@ impl<W: Write> Table<W> {
 
     /// Text is quoted where it has to be, with its quotes doubled (RFC 4180).
     fn text(&mut self, text: &str) {
-        let is_plain = |byte: &u8| !matches!(byte, b',' | b'"' | b'\r' | b'\n');
-        // Without a jump out of the loop, many bytes are looked at together.
-        if text.as_bytes().iter().fold(true, |plain, byte| plain & is_plain(byte)) {
+        if all_bytes(text, |byte| !matches!(byte, b',' | b'"' | b'\r' | b'\n')) {
             self.line.extend_from_slice(text.as_bytes());
         } else {
             self.line.extend_from_slice(format!("\"{}\"", text.replace('"', "\"\"")).as_bytes());
@@ -168,22 +167,6 @@ impl<W: Write> Table<W> {
     fn number(&mut self, number: u64) {
         self.line.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
         self.line.push(b',');
-    }
-
-    /// All digits, and no more.
-    fn dollars(&mut self, cost: NanoUsd) {
-        const PER_DOLLAR: u64 = 1_000_000_000;
-        self.number(cost.0 / PER_DOLLAR);
-        let nanos = cost.0 % PER_DOLLAR;
-        if nanos != 0 {
-            let mut buffer = itoa::Buffer::new();
-            // With a one before them, none of the digits is left out.
-            let digits = buffer.format(PER_DOLLAR + nanos).get(1..).unwrap_or_default();
-            self.line.pop();
-            self.line.push(b'.');
-            self.line.extend_from_slice(digits.trim_end_matches('0').as_bytes());
-            self.line.push(b',');
-        }
     }
 }
 

@@ -60,6 +60,11 @@ pub(crate) fn project_name(project: Option<&str>) -> String {
     project.map_or_else(|| "(no project)".to_owned(), plain)
 }
 
+/// Whether all bytes are such. Without a jump out of the loop, many are looked at together.
+pub(crate) fn all_bytes(text: &str, is_such: impl Fn(u8) -> bool) -> bool {
+    text.bytes().fold(true, |all, byte| all & is_such(byte))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

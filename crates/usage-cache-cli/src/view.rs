@@ -83,7 +83,7 @@ impl<'f> View<'f> {
         if order != self.rows.usual_order() {
             match &mut self.rows {
                 Rows::Days(days) | Rows::Weeks(days) | Rows::Months(days) => days.reverse(),
-                Rows::Sessions(_, usual) => *usual = order,
+                Rows::Sessions(_, theirs) => *theirs = order,
                 Rows::Groups(_, groups) => groups.reverse(),
                 Rows::Blocks(blocks) => blocks.reverse(),
             }

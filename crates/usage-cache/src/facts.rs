@@ -11,6 +11,7 @@ mod hours;
 mod session_list;
 mod sessions;
 mod summary;
+mod used;
 mod written;
 
 use std::{ops::RangeInclusive, sync::Arc};

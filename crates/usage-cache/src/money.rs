@@ -1,4 +1,4 @@
-use std::{iter::Sum, ops::Add};
+use std::{fmt, iter::Sum, ops::Add};
 
 /// Billionths of a US dollar.
 ///
@@ -8,6 +8,7 @@ use std::{iter::Sum, ops::Add};
 pub struct NanoUsd(pub u64);
 
 const PER_DOLLAR: f64 = 1e9;
+const NANOS_PER_DOLLAR: u64 = 1_000_000_000;
 
 impl NanoUsd {
     /// Nothing.
@@ -37,6 +38,23 @@ impl NanoUsd {
     /// Whether this may be less than the true sum, because that does not fit.
     pub const fn is_saturated(self) -> bool {
         self.0 == u64::MAX
+    }
+}
+
+/// Dollars, with all digits and no more: `12.5`.
+impl fmt::Display for NanoUsd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (whole, mut rest) = (self.0 / NANOS_PER_DOLLAR, self.0 % NANOS_PER_DOLLAR);
+        write!(f, "{whole}")?;
+        if rest == 0 {
+            return Ok(());
+        }
+        let mut digits = 9;
+        while rest % 10 == 0 {
+            rest /= 10;
+            digits -= 1;
+        }
+        write!(f, ".{rest:0digits$}")
     }
 }
 
@@ -75,6 +93,21 @@ mod tests {
         ];
         for (dollars, nanos) in table {
             assert_eq!(NanoUsd::from_dollars(dollars), nanos.map(NanoUsd), "{dollars}");
+        }
+    }
+
+    #[test]
+    fn dollars_are_written_exactly() {
+        let table = [
+            (0, "0"),
+            (1, "0.000000001"),
+            (10_000_000_000, "10"),
+            (100_000_000_000, "100"),
+            (1_250_000_000, "1.25"),
+            (18_446_744_073_709_551_615, "18446744073.709551615"),
+        ];
+        for (nanos, text) in table {
+            assert_eq!(NanoUsd(nanos).to_string(), text);
         }
     }
 }

@@ -10,7 +10,7 @@ use cli_support::text::IsoTimes;
 use usage_cache::{ModelUsage, SessionUsage, Usage};
 
 use super::{priority, rows::models_used};
-use crate::text::model_name;
+use crate::text::{all_bytes, model_name};
 
 /// Writes the rows, with what is between them and around them.
 pub(super) fn write<'s>(
@@ -104,37 +104,32 @@ fn list<T>(to: &mut Vec<u8>, items: &[T], write: impl Fn(&mut Vec<u8>, &T)) {
 }
 
 fn usage(to: &mut Vec<u8>, usage: &Usage) {
-    to.extend_from_slice(key!("inputTokens"));
-    number(to, usage.tokens.input);
-    to.extend_from_slice(key!("outputTokens"));
-    number(to, usage.tokens.output);
-    to.extend_from_slice(key!("cacheCreationTokens"));
-    number(to, usage.tokens.cache_creation);
-    to.extend_from_slice(key!("cacheReadTokens"));
-    number(to, usage.tokens.cache_read);
-    to.extend_from_slice(key!("totalTokens"));
-    number(to, usage.tokens.total);
-    to.extend_from_slice(key!("events"));
-    number(to, usage.events);
-    to.extend_from_slice(key!("unpricedEvents"));
-    number(to, usage.unpriced_events);
-    to.extend_from_slice(key!("unpricedTokens"));
-    number(to, usage.unpriced_tokens);
+    macro_rules! numbers {
+        ($($name:literal: $number:expr),* $(,)?) => {
+            $(
+                to.extend_from_slice(key!($name));
+                number(to, $number);
+            )*
+        };
+    }
+    numbers! {
+        "inputTokens": usage.tokens.input,
+        "outputTokens": usage.tokens.output,
+        "cacheCreationTokens": usage.tokens.cache_creation,
+        "cacheReadTokens": usage.tokens.cache_read,
+        "totalTokens": usage.tokens.total,
+        "events": usage.events,
+        "unpricedEvents": usage.unpriced_events,
+        "unpricedTokens": usage.unpriced_tokens,
+    }
     if let Some(priority) = priority(usage) {
-        to.extend_from_slice(key!("standardTokens"));
-        number(to, priority.standard_tokens);
-        to.extend_from_slice(key!("priorityTokens"));
-        number(to, priority.priority_tokens);
-        to.extend_from_slice(key!("priorityEvents"));
-        number(to, priority.priority_events);
-        to.extend_from_slice(key!("standardCost"));
-        float(to, priority.standard_cost);
-        to.extend_from_slice(key!("standardCostNanoUsd"));
-        number(to, priority.standard_cost_nano_usd);
-        to.extend_from_slice(key!("priorityCost"));
-        float(to, priority.priority_cost);
-        to.extend_from_slice(key!("priorityCostNanoUsd"));
-        number(to, priority.priority_cost_nano_usd);
+        let start = to.len();
+        serde_json::to_writer(&mut *to, &priority).ok();
+        // Its fields stand among the others.
+        if let Some(brace) = to.get_mut(start) {
+            *brace = b',';
+        }
+        to.pop();
     }
 }
 
@@ -147,9 +142,7 @@ fn float(to: &mut Vec<u8>, float: f64) {
 }
 
 fn string(to: &mut Vec<u8>, text: &str) {
-    let is_plain = |byte: &u8| b' ' <= *byte && !matches!(byte, b'"' | b'\\');
-    // Without a jump out of the loop, many bytes are looked at together.
-    if text.as_bytes().iter().fold(true, |plain, byte| plain & is_plain(byte)) {
+    if all_bytes(text, |byte| b' ' <= byte && !matches!(byte, b'"' | b'\\')) {
         quoted(to, text.as_bytes());
     } else {
         serde_json::to_writer(to, text).ok();

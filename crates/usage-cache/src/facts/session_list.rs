@@ -8,6 +8,7 @@ use super::{
     Asked, AskedSessions, Days, Facts, Session,
     cells::{self, Cell},
     summary::sum,
+    used::Used,
 };
 use crate::{Model, ModelUsage, NanoUsd, Query, Usage};
 
@@ -161,18 +162,11 @@ impl<'f, 'q> AskedCells<'f, 'q> {
     }
 
     fn sum(&mut self, found: &Found<'f>) -> SessionUsage<'f> {
-        let Found { session, last, .. } = *found;
-        let (mut first, mut whole) = (last, Usage::default());
-        let mut models: Vec<ModelUsage> = Vec::with_capacity(1);
+        let mut used = Used::at(found.last);
         for (model, times, usage) in self.of(found) {
-            first = first.min(times.0);
-            whole = whole + usage;
-            match models.iter_mut().find(|known| Arc::ptr_eq(&known.model, model)) {
-                Some(known) => known.usage = known.usage + usage,
-                None => models.push(ModelUsage { model: Arc::clone(model), usage }),
-            }
+            used.add(times, model, usage);
         }
-        ModelUsage::sort(&mut models);
-        SessionUsage { session, first, last, usage: whole, models }
+        let Used { first, last, usage, .. } = used;
+        SessionUsage { session: found.session, first, last, usage, models: used.into_models() }
     }
 }

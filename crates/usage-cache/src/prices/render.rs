@@ -7,7 +7,7 @@ use super::{
     entry::RATE_NAMES,
     wire::{FORMAT, VERSION},
 };
-use crate::{NanoUsd, ServiceTier};
+use crate::ServiceTier;
 
 impl fmt::Display for PriceList {
     /// The list as a file: an entry per line, by provider, model and time.
@@ -79,32 +79,5 @@ fn put_rates(fields: &mut Vec<String>, rates: &TieredRates) {
 
 fn named(rates: &Rates) -> impl Iterator<Item = String> {
     let rates = RATE_NAMES.into_iter().zip(rates.named());
-    rates.filter_map(|(name, rate)| Some(format!("\"{name}\":{}", dollars(rate?))))
-}
-
-/// All digits, and no more.
-fn dollars(amount: NanoUsd) -> String {
-    let (whole, nanos) = (amount.0 / 1_000_000_000, amount.0 % 1_000_000_000);
-    let text = format!("{whole}.{nanos:09}");
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn dollars_are_written_exactly() {
-        let table = [
-            (0, "0"),
-            (1, "0.000000001"),
-            (10_000_000_000, "10"),
-            (100_000_000_000, "100"),
-            (1_250_000_000, "1.25"),
-            (18_446_744_073_709_551_615, "18446744073.709551615"),
-        ];
-        for (nanos, text) in table {
-            assert_eq!(dollars(NanoUsd(nanos)), text);
-        }
-    }
+    rates.filter_map(|(name, rate)| Some(format!("\"{name}\":{}", rate?)))
 }
